@@ -1,0 +1,379 @@
+"""What can go wrong, said so that the caller knows what to do next.
+
+A RemoteError says what became of a call to a provider; an InvalidInput what is wrong with what
+somebody gave us. Each carries a `code` of the catalogue below, which says in one plain sentence what
+happened, who must act, and when it is tried again: `wispbill explain WB-…` prints it, docs/errors.md
+is made from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Actor = Literal["nobody", "operator", "account owner", "caller", "provider"]
+
+
+class WispbillError(Exception):
+    """Something went wrong."""
+
+    code = "WB-INTERNAL"
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
+        super().__init__(self.message)
+
+
+class InvalidInput(WispbillError):
+    """What was given cannot be accepted; nothing was changed."""
+
+    def __init__(self, code: str, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.field = field
+
+
+class NotFound(InvalidInput):
+    """There is no such thing here."""
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__("WB-NOT-FOUND", f"there is no {what} {name[:80]!r} here")
+
+
+class ConfigError(WispbillError):
+    """The configuration cannot be used; nothing was started."""
+
+    code = "WB-CONFIG"
+
+
+class StoreError(WispbillError):
+    """The database cannot be used right now; nothing was changed."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class VaultError(WispbillError):
+    """A sealed secret does not open with the keys at hand."""
+
+    code = "WB-VAULT-SEALED"
+
+
+class HintRejected(WispbillError):
+    """The delivery's signature does not prove who sent it."""
+
+    code = "WB-HINT-SIGNATURE"
+
+
+class HintNotReady(WispbillError):
+    """What is needed to verify this delivery is not here yet; the provider sends it again."""
+
+    code = "WB-HINT-NOT-READY"
+
+
+class BrakeApplied(WispbillError):
+    """Too much would have changed at once; held until a person looks."""
+
+    code = "WB-BRAKE"
+
+
+class LeaseLost(WispbillError):
+    """Another daemon took over this integration; nothing more is written by this one."""
+
+    code = "WB-LEASE-LOST"
+
+
+class Stopping(WispbillError):
+    """The daemon is stopping; the work goes on at the next start."""
+
+    code = "WB-STOPPING"
+
+
+class Unsupported(WispbillError):
+    """This provider cannot do that."""
+
+    code = "WB-UNSUPPORTED"
+
+
+class CursorLost(WispbillError):
+    """The provider no longer knows where we stopped reading; everything open is read again."""
+
+    code = "WB-CURSOR-LOST"
+
+
+class StepStuck(WispbillError):
+    """This step cannot go on without a person."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NotYet(WispbillError):
+    """It is too early to know whether the last try landed; asked again at `retry_after` seconds."""
+
+    code = "WB-PUSH-UNCONFIRMED"
+
+    def __init__(self, retry_after: float, message: str | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RemoteError(WispbillError):
+    """A provider's answer, or its silence.
+
+    `party` is the provider's name, `ref` the provider's request id where it gave one, `status_code`
+    the HTTP status where there was one, `provider_code` the provider's own machine-readable word.
+    """
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        party: str = "",
+        ref: str | None = None,
+        status_code: int | None = None,
+        provider_code: str | None = None,
+        retry_after: float | None = None,
+        param: str | None = None,
+        replayed: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.party = party
+        self.ref = ref
+        self.status_code = status_code
+        self.provider_code = provider_code
+        self.retry_after = retry_after
+        self.param = param
+        self.replayed = replayed
+
+
+class Unreachable(RemoteError):
+    """The provider could not be reached; nothing was sent."""
+
+    code = "WB-REMOTE-UNREACHABLE"
+
+
+class OutcomeUnknown(RemoteError):
+    """The provider did not answer in time; the request may have landed."""
+
+    code = "WB-REMOTE-UNKNOWN"
+
+
+class Throttled(RemoteError):
+    """The provider asked us to slow down; nothing was done."""
+
+    code = "WB-REMOTE-THROTTLED"
+
+
+class Rejected(RemoteError):
+    """The provider understood the request and refused it."""
+
+    code = "WB-REMOTE-REJECTED"
+
+
+class Missing(Rejected):
+    """The provider does not know this object."""
+
+    code = "WB-REMOTE-MISSING"
+
+
+class Unauthorised(RemoteError):
+    """The provider no longer accepts our credentials."""
+
+    code = "WB-REMOTE-UNAUTHORISED"
+
+
+class Garbled(RemoteError):
+    """The provider's answer is not what its documentation promises; nothing was changed."""
+
+    code = "WB-REMOTE-GARBLED"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the catalogue."""
+
+    sentence: str
+    actor: Actor
+    next_try: str
+
+
+CATALOGUE: dict[str, Entry] = {
+    "WB-INTERNAL": Entry(
+        "Something failed that should not; the log line names the request id.", "operator", "never by itself"
+    ),
+    "WB-NOT-FOUND": Entry("What was named does not exist here.", "caller", "when asked again"),
+    "WB-INPUT": Entry("A field is missing, unknown, or not in the right form.", "caller", "when asked again"),
+    "WB-INPUT-TOO-LARGE": Entry("The input is larger than the limit.", "caller", "when asked again"),
+    "WB-MONEY-CURRENCY": Entry("The currency is not one of ISO 4217.", "caller", "when asked again"),
+    "WB-MONEY-AMOUNT": Entry("The amount is not a positive decimal number.", "caller", "when asked again"),
+    "WB-MONEY-DECIMALS": Entry(
+        "The amount has more decimals than its currency allows.", "caller", "when asked again"
+    ),
+    "WB-INVOICE-DUE": Entry("The due date lies in the past.", "caller", "when asked again"),
+    "WB-INVOICE-TAKEN": Entry(
+        "The tenant already has an invoice of this number or reference with other content.",
+        "caller",
+        "when asked again",
+    ),
+    "WB-INVOICE-STATE": Entry(
+        "The invoice is in a state that does not allow this.", "caller", "when asked again"
+    ),
+    "WB-CUSTOMER-TAKEN": Entry(
+        "The tenant already has a customer of this reference with other content.",
+        "caller",
+        "when asked again",
+    ),
+    "WB-CUSTOMER-EMAIL": Entry(
+        "The customer has no e-mail address, and the provider cannot send an invoice without one.",
+        "caller",
+        "when the customer has one and the invoice is synced again",
+    ),
+    "WB-CUSTOMER-NO-INTEGRATION": Entry(
+        "Neither the customer nor the tenant has a billing integration that runs.",
+        "operator",
+        "as soon as one is active",
+    ),
+    "WB-CREDENTIALS-FORMAT": Entry(
+        "The credentials are not of the form that this provider gives out.",
+        "account owner",
+        "when given again",
+    ),
+    "WB-CREDENTIALS-MODE": Entry(
+        "The credentials belong to the other mode (live or sandbox).", "account owner", "when given again"
+    ),
+    "WB-ACCOUNT-TAKEN": Entry(
+        "This provider account is already connected; one account serves once.",
+        "operator",
+        "when the other integration is removed",
+    ),
+    "WB-ACCOUNT-DIFFERS": Entry(
+        "The new credentials belong to another account than the old ones.",
+        "account owner",
+        "when given again",
+    ),
+    "WB-PERMISSION-MISSING": Entry(
+        "The credentials lack a permission that is needed.", "account owner", "at the next connection test"
+    ),
+    "WB-REMOTE-UNREACHABLE": Entry(
+        "The provider could not be reached; nothing was sent.", "nobody", "by itself, with growing pauses"
+    ),
+    "WB-REMOTE-UNKNOWN": Entry(
+        "The provider did not answer in time; the request may have landed.",
+        "nobody",
+        "by itself: the same key, or a look at the provider first",
+    ),
+    "WB-REMOTE-THROTTLED": Entry(
+        "The provider asked us to slow down.", "nobody", "by itself, when the provider allows it"
+    ),
+    "WB-REMOTE-REJECTED": Entry(
+        "The provider understood the request and refused it.",
+        "account owner",
+        "after `wispbill invoices sync`",
+    ),
+    "WB-REMOTE-MISSING": Entry(
+        "The provider does not know this object: it was deleted there.", "operator", "never by itself"
+    ),
+    "WB-REMOTE-UNAUTHORISED": Entry(
+        "The provider no longer accepts the credentials; the integration waits.",
+        "account owner",
+        "after `wispbill integrations rotate`; the queue then drains by itself",
+    ),
+    "WB-REMOTE-GARBLED": Entry(
+        "The provider's answer was not what it documents; nothing was changed.",
+        "nobody",
+        "by itself, with growing pauses",
+    ),
+    "WB-PUSH-UNCONFIRMED": Entry(
+        "The invoice may have landed; it is looked for before anything is sent again.",
+        "nobody",
+        "by itself, once the provider would show it",
+    ),
+    "WB-PUSH-TOTAL": Entry(
+        "The provider's total differs from ours, so the invoice was withdrawn before it went live.",
+        "account owner",
+        "after `wispbill invoices sync`, once taxes or discounts at the provider are put right",
+    ),
+    "WB-PUSH-NUMBER-TAKEN": Entry(
+        "The number is used by somebody else's invoice at the provider.", "operator", "never by itself"
+    ),
+    "WB-PUSH-MISMATCH": Entry(
+        "An object with our reference exists at the provider, but it is not this one.",
+        "operator",
+        "never by itself",
+    ),
+    "WB-PUSH-EXHAUSTED": Entry(
+        "The push was tried for 7 days or 30 times without an answer.",
+        "operator",
+        "after `wispbill invoices sync`",
+    ),
+    "WB-PUSH-CURRENCY": Entry(
+        "The provider cannot bill this currency, or this amount in it.", "caller", "never by itself"
+    ),
+    "WB-PUSH-VOIDED": Entry("The invoice was voided before it was sent.", "nobody", "never"),
+    "WB-HINT-SIGNATURE": Entry(
+        "A webhook's signature does not fit the secrets now valid, or its time is off by more than 5 minutes.",
+        "account owner",
+        "when the provider delivers again; the scheduled pull misses nothing",
+    ),
+    "WB-HINT-NOT-READY": Entry(
+        "What is needed to verify the webhook has not been fetched yet.",
+        "nobody",
+        "when the provider delivers again",
+    ),
+    "WB-BRAKE": Entry(
+        "More bad news at once than a provider normally has; nothing of it was applied.",
+        "operator",
+        "after `wispbill pull --release-brake`",
+    ),
+    "WB-LEASE-LOST": Entry("Another daemon took over the work.", "nobody", "by that daemon"),
+    "WB-STOPPING": Entry("The daemon is stopping.", "nobody", "at the next start"),
+    "WB-UNSUPPORTED": Entry("The provider cannot do that.", "caller", "never"),
+    "WB-CURSOR-LOST": Entry(
+        "The provider's list of changes no longer reaches back to where we stopped.",
+        "nobody",
+        "at once: every open invoice is read again",
+    ),
+    "WB-CONFIG": Entry("The configuration cannot be used.", "operator", "when it is put right"),
+    "WB-VAULT-KEY": Entry(
+        "The master key is missing, or not the one that this database was sealed with.",
+        "operator",
+        "at the next start",
+    ),
+    "WB-VAULT-SEALED": Entry(
+        "A sealed credential does not open; it is quarantined and its integration stopped.",
+        "account owner",
+        "after `wispbill integrations rotate`",
+    ),
+    "WB-SECRET-FILE": Entry(
+        "The file with the secret can be read by others.", "operator", "after `chmod 600`"
+    ),
+    "WB-DB-LOCKED": Entry(
+        "Another process holds the database.", "operator", "by itself, or at the next start"
+    ),
+    "WB-DB-READONLY": Entry(
+        "The database cannot be written.", "operator", "every 30 s while the daemon runs"
+    ),
+    "WB-DB-FULL": Entry("The disk is full.", "operator", "every 30 s while the daemon runs"),
+    "WB-DB-NEWER": Entry(
+        "The database was written by a newer wispbill.", "operator", "with that version, or after a restore"
+    ),
+    "WB-DB-OLDER": Entry(
+        "The database was written by an older wispbill.",
+        "operator",
+        "after the daemon started once, or `wispbill db upgrade`",
+    ),
+    "WB-DB-CORRUPT": Entry("The database is damaged.", "operator", "after `wispbill restore`"),
+    "WB-DAEMON-RUNNING": Entry(
+        "Another daemon already runs on this database.", "operator", "when that one has stopped"
+    ),
+    "WB-CLOCK": Entry(
+        "The clock jumped ahead by more than a day; nothing is pushed.", "operator", "when the clock is right"
+    ),
+    "WB-AUDIT-BROKEN": Entry(
+        "The audit chain does not verify from this row on.", "operator", "never by itself"
+    ),
+    "WB-BACKUP": Entry("The backup could not be made or verified.", "operator", "at the next night's run"),
+}

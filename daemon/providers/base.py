@@ -1,0 +1,146 @@
+"""What every adapter is: it knows its provider and nothing else.
+
+No database, no tenant, no clock of its own. It is built per integration from validated credentials,
+settings and a wire, and keeps no state beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from daemon.errors import Unsupported
+from daemon.model import (
+    AccountInfo,
+    Asked,
+    Capabilities,
+    Changes,
+    Delivery,
+    Document,
+    Hint,
+    InvoiceDraft,
+    Journal,
+    Mode,
+    Observation,
+    Pushed,
+    Webhook,
+)
+from daemon.money import Money
+from daemon.wire import Wire
+
+
+class Credentials(BaseModel):
+    """The base of each adapter's credential model: types, SecretStr, format checks, labels (`title`)
+    and help texts (`description`). Forms, prompts and API schemas are made from it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @property
+    def mode(self) -> Mode:
+        """Live or sandbox, where the credentials themselves tell."""
+        return Mode.LIVE
+
+
+class ProviderSettings(BaseModel):
+    """The base of each adapter's settings model: account or item to book on, tax codes, and so on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an adapter is built from. `base_url` is the operator's override, or the provider's own."""
+
+    credentials: Credentials
+    settings: ProviderSettings
+    wire: Wire
+    mode: Mode
+    base_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PushResult:
+    """What became of one draft: `pushed`, or the `error` that stopped it."""
+
+    draft: InvoiceDraft
+    pushed: Pushed | None = None
+    error: Exception | None = None
+
+
+class Provider:
+    """A provider, seen from the house. A verb that an adapter leaves out raises Unsupported."""
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    live_url: ClassVar[str]
+    sandbox_url: ClassVar[str]
+    can: ClassVar[Capabilities]
+    credentials: ClassVar[type[Credentials]]
+    settings: ClassVar[type[ProviderSettings]] = ProviderSettings
+    docs: ClassVar[str] = ""
+
+    def __init__(self, context: Context) -> None:
+        self.wire = context.wire
+        self.mode = context.mode
+        self.base_url = context.base_url or (self.live_url if context.mode is Mode.LIVE else self.sandbox_url)
+
+    def check(self) -> AccountInfo:
+        """The connection test; changes nothing at the provider."""
+        raise self._unsupported("test a connection")
+
+    def accepts(self, draft: InvoiceDraft) -> None:
+        """Raise Rejected where the provider would refuse this draft whatever it says today."""
+
+    def push(
+        self, drafts: Sequence[InvoiceDraft], journal: Callable[[InvoiceDraft], Journal]
+    ) -> Iterator[PushResult]:
+        """Create, verify, finalise and send each draft; at most `can.push_batch` of them. Errors are
+        answers here, one for each draft, so that one refused invoice stops no other."""
+        for draft in drafts:
+            try:
+                yield PushResult(draft, pushed=self.push_one(draft, journal(draft)))
+            except Exception as error:
+                yield PushResult(draft, error=error)
+
+    def push_one(self, draft: InvoiceDraft, journal: Journal) -> Pushed:
+        raise self._unsupported("create invoices")
+
+    def changed(self, cursor: Document | None) -> Changes:
+        """A page of what changed since `cursor` (None: from now on). Raises CursorLost."""
+        raise self._unsupported("tell what changed")
+
+    def pull(self, asked: Sequence[Asked]) -> Iterator[Observation]:
+        """The truth about each ref, once; a ref that is gone is answered as MISSING."""
+        raise self._unsupported("tell the status of an invoice")
+
+    def void(self, ref: str, journal: Journal) -> Observation:
+        """Withdraw an invoice that nobody has paid; a draft is deleted."""
+        raise self._unsupported("void an invoice")
+
+    def record_payment(self, ref: str, amount: Money, note: str, journal: Journal) -> Observation:
+        """Record a payment that was made elsewhere."""
+        raise self._unsupported("record a payment")
+
+    def document(self, ref: str) -> bytes:
+        """The invoice as PDF."""
+        raise self._unsupported("give out a PDF")
+
+    def read_hints(self, delivery: Delivery) -> list[Hint]:
+        """The hints in a webhook, after its signature was verified on the raw bytes. Raises
+        HintRejected or HintNotReady; never calls out."""
+        raise self._unsupported("send webhooks")
+
+    def register_webhook(self, url: str) -> Webhook:
+        raise self._unsupported("register a webhook")
+
+    def remove_webhook(self, external_id: str) -> None:
+        raise self._unsupported("remove a webhook")
+
+    def close(self) -> None:
+        self.wire.close()
+
+    def _unsupported(self, verb: str) -> Unsupported:
+        return Unsupported(f"{self.label} cannot {verb} through its API")
