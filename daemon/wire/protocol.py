@@ -1,4 +1,4 @@
-"""The one HTTP client of the house: bounded in time and size, paced, and honest about what may have landed."""
+"""What a wire is, to those who send through one: bounded, paced, and honest about what may have landed."""
 
 from __future__ import annotations
 
