@@ -1,0 +1,265 @@
+"""What an observation changes: pure decisions over what is known and what was seen.
+
+The provider is the truth for money received; we are the truth for what was asked. A payment fact is
+never deleted: an edited one gets a new revision, one that is gone gets a reversal beside it. The state
+of an invoice is one fold over its facts, computed here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from daemon.model import BALANCE, DocStatus, Fact, FactKind, Observation, PaymentStatus
+from daemon.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFact:
+    """A fact as we hold it, with its revision."""
+
+    fact: Fact
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What we hold about an invoice and its link when an observation arrives."""
+
+    total: Money
+    status: PaymentStatus
+    doc_status: DocStatus | None
+    facts: tuple[KnownFact, ...] = ()
+    as_of: datetime | None = None
+    version: int | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The fold: where an invoice stands."""
+
+    status: PaymentStatus
+    paid: Money
+    due: Money
+    refunded: Money
+    paid_at: datetime | None = None
+    method: str | None = None
+    transaction_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What to write: new facts and where the invoice stands after them. `alarming` names why the change
+    should be confirmed by a second read, and counted by the brake; `sentence` is for people."""
+
+    observation: Observation
+    new_facts: tuple[KnownFact, ...]
+    before: PaymentStatus
+    standing: Standing
+    alarming: str | None = None
+    sentence: str = ""
+
+    @property
+    def moves(self) -> bool:
+        return bool(self.new_facts) or self.before is not self.standing.status
+
+
+def decide(known: Known, observation: Observation) -> Change | None:
+    """The change that an observation makes; None where it says nothing new or is out of date."""
+    if is_older(known, observation) or observation.status is DocStatus.UNKNOWN:
+        return None
+    facts = () if observation.status is DocStatus.MISSING else _differences(known, observation)
+    held = list(known.facts) + list(facts)
+    doc = _remembered(known, observation)
+    standing = fold(known.total, held, doc)
+    change = Change(
+        observation=observation,
+        new_facts=tuple(facts),
+        before=known.status,
+        standing=standing,
+        alarming=_alarming(known, observation, standing),
+    )
+    if not change.moves and observation.status is known.doc_status:
+        return None
+    return replace(change, sentence=_sentence(known, change))
+
+
+def is_older(known: Known, observation: Observation) -> bool:
+    """The provider's version orders first, else its update time, else the order of our reads."""
+    if observation.version is not None and known.version is not None:
+        return observation.version < known.version
+    if observation.as_of is not None and known.as_of is not None:
+        return observation.as_of < known.as_of
+    return False
+
+
+def fold(total: Money, facts: Sequence[KnownFact], doc: DocStatus | None) -> Standing:
+    """Where an invoice of `total` stands with these facts, in any order and however often told."""
+    live = effective(facts)
+    currency = total.currency
+
+    def add(kind: FactKind, reverses: FactKind | None = None) -> Money:
+        amounts = (f.amount for f in live if f.kind is kind and (reverses is None or f.reverses is reverses))
+        return Money.total(amounts, currency)
+
+    paid = add(FactKind.PAYMENT) - add(FactKind.REVERSAL, FactKind.PAYMENT)
+    zero = Money(0, currency)
+    paid = max(paid, zero)
+    refunded = add(FactKind.REFUND)
+    owed = max(total - add(FactKind.CREDIT) - add(FactKind.WRITE_OFF), zero)
+    status = _status(doc, paid=paid, owed=owed, refunded=refunded, live=live)
+    nothing_owed = status in (PaymentStatus.VOID, PaymentStatus.UNCOLLECTIBLE, PaymentStatus.REFUNDED)
+    due = zero if nothing_owed else max(owed - paid, zero)
+    last = max(
+        (f for f in live if f.kind is FactKind.PAYMENT and f.external_id != BALANCE),
+        key=lambda f: (f.at is not None, f.at, f.external_id),
+        default=None,
+    )
+    settled = due.minor == 0 and paid.minor > 0
+    return Standing(
+        status=status,
+        paid=paid,
+        due=due,
+        refunded=refunded,
+        paid_at=last.at if last and settled else None,
+        method=last.method if last else None,
+        transaction_id=last.transaction_id if last else None,
+    )
+
+
+def effective(facts: Sequence[KnownFact]) -> list[Fact]:
+    """The facts that count: the latest revision of each that was not taken back since."""
+    latest: dict[tuple[FactKind, str], KnownFact] = {}
+    for known in facts:
+        key = (known.fact.kind, known.fact.external_id)
+        if key not in latest or latest[key].revision < known.revision:
+            latest[key] = known
+    counted: list[Fact] = []
+    for (kind, external_id), known in latest.items():
+        if external_id.startswith(_GONE):
+            continue
+        undone = latest.get((FactKind.REVERSAL, gone_id(kind, external_id)))
+        if undone is None or undone.revision < known.revision:
+            counted.append(known.fact)
+    return counted
+
+
+_GONE = "gone:"
+
+
+def gone_id(kind: FactKind, external_id: str) -> str:
+    """The external id of the reversal that stands for a fact which the provider no longer tells."""
+    return f"{_GONE}{kind.value}:{external_id}"
+
+
+def _status(
+    doc: DocStatus | None, *, paid: Money, owed: Money, refunded: Money, live: Iterable[Fact]
+) -> PaymentStatus:
+    kinds = {fact.kind for fact in live}
+    if FactKind.DISPUTE in kinds:
+        return PaymentStatus.DISPUTED
+    if paid.minor and refunded.minor >= paid.minor and owed.minor <= paid.minor:
+        return PaymentStatus.REFUNDED
+    if paid.minor > owed.minor:
+        return PaymentStatus.OVERPAID
+    if paid.minor and paid.minor == owed.minor:
+        return PaymentStatus.PAID
+    if doc is DocStatus.VOID:
+        return PaymentStatus.VOID
+    if doc is DocStatus.UNCOLLECTIBLE or (FactKind.WRITE_OFF in kinds and owed.minor == 0):
+        return PaymentStatus.UNCOLLECTIBLE
+    if owed.minor == 0:
+        return PaymentStatus.PAID
+    if FactKind.IN_FLIGHT in kinds:
+        return PaymentStatus.IN_FLIGHT
+    if paid.minor:
+        return PaymentStatus.PARTIALLY_PAID
+    return PaymentStatus.DRAFT if doc is DocStatus.DRAFT else PaymentStatus.OPEN
+
+
+def _differences(known: Known, observation: Observation) -> list[KnownFact]:
+    """New facts, edited ones as a new revision, gone ones as a reversal; in a fixed order."""
+    seen = list(observation.facts)
+    balance = _balance(observation, known.total.currency)
+    if balance is not None:
+        seen.append(balance)
+    held = {(k.fact.kind, k.fact.external_id): k for k in sorted(known.facts, key=lambda k: k.revision)}
+    changes = [fact for fact in (_newer(held, fact) for fact in seen) if fact is not None]
+    told = {(fact.kind, fact.external_id) for fact in seen}
+    for fact in effective(known.facts):
+        key = (fact.kind, fact.external_id)
+        if key not in told and fact.kind in observation.covers:
+            gone = Fact(FactKind.REVERSAL, gone_id(*key), fact.amount, observation.as_of, reverses=fact.kind)
+            changes.append(KnownFact(gone, held[key].revision))
+    return changes
+
+
+def _newer(held: dict[tuple[FactKind, str], KnownFact], fact: Fact) -> KnownFact | None:
+    old = held.get((fact.kind, fact.external_id))
+    if old is None:
+        return KnownFact(fact, 0)
+    undone = held.get((FactKind.REVERSAL, gone_id(fact.kind, fact.external_id)))
+    is_back = undone is not None and undone.revision >= old.revision
+    if old.fact.amount == fact.amount and not is_back:
+        return None
+    return KnownFact(fact, old.revision + 1)
+
+
+def _balance(observation: Observation, currency: str) -> Fact | None:
+    """What the provider counts as paid beyond the payments that it itemises."""
+    if observation.paid_total is None:
+        return None
+    itemised = Money.total((f.amount for f in observation.facts if f.kind is FactKind.PAYMENT), currency)
+    rest = observation.paid_total - itemised
+    return Fact(FactKind.PAYMENT, BALANCE, rest) if rest.minor > 0 else None
+
+
+def _remembered(known: Known, observation: Observation) -> DocStatus | None:
+    """A document that is gone leaves what we knew of it."""
+    return known.doc_status if observation.status is DocStatus.MISSING else observation.status
+
+
+_SETTLED = (PaymentStatus.PAID, PaymentStatus.OVERPAID, PaymentStatus.REFUNDED)
+
+
+def _alarming(known: Known, observation: Observation, after: Standing) -> str | None:
+    """Bad news that is rare: worth a second look before it is believed."""
+    if observation.status is DocStatus.MISSING and known.doc_status is not DocStatus.MISSING:
+        return "missing"
+    if known.status in _SETTLED and after.due.minor > 0:
+        return "reopened"
+    if after.status is PaymentStatus.VOID and known.status is not PaymentStatus.VOID:
+        return "void"
+    return None
+
+
+def _sentence(known: Known, change: Change) -> str:
+    """What happened, as the timeline says it."""
+    observation, after = change.observation, change.standing
+    if observation.status is DocStatus.MISSING:
+        return "The provider no longer knows this invoice: it was deleted there."
+    parts = [_told(item) for item in change.new_facts]
+    if change.before is not after.status:
+        parts.append(f"The invoice is now {after.status.value.replace('_', ' ')}, {after.due} due.")
+    if observation.total is not None and observation.total != known.total:
+        parts.append(f"The provider's total is {observation.total}, ours {known.total}.")
+    return " ".join(parts) or f"The provider's document is now {observation.status.value}."
+
+
+def _told(item: KnownFact) -> str:
+    fact = item.fact
+    when = f" on {fact.at:%Y-%m-%d %H:%M} UTC" if fact.at else ""
+    how = f" by {fact.method}" if fact.method else ""
+    edited = " (changed there)" if item.revision and fact.kind is not FactKind.REVERSAL else ""
+    name = {
+        FactKind.PAYMENT: "paid",
+        FactKind.IN_FLIGHT: "on its way from the bank",
+        FactKind.REFUND: "refunded",
+        FactKind.CREDIT: "credited",
+        FactKind.DISPUTE: "disputed",
+        FactKind.WRITE_OFF: "written off",
+        FactKind.REVERSAL: f"taken back ({(fact.reverses or FactKind.PAYMENT).value.replace('_', ' ')})",
+    }[fact.kind]
+    return f"{fact.amount} {name}{how}{when}{edited}."

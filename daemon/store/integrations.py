@@ -1,0 +1,251 @@
+"""Integrations: one account at one provider, of a customer or as the tenant's default."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import peewee as pw
+
+from daemon.clock import Entropy
+from daemon.errors import InvalidInput, NotFound
+from daemon.model import RUNNING, AccountInfo, Document, IntegrationState, SyncState
+from daemon.model.ids import INTEGRATION, new_id
+from daemon.store import audit, events, records
+from daemon.store.tables import Hint, Integration, Link
+
+S = IntegrationState
+
+
+def add(
+    *,
+    tenant_id: str,
+    customer_id: str | None,
+    provider: str,
+    mode: str,
+    label: str,
+    settings: Document,
+    account: AccountInfo | None,
+    base_url: str | None,
+    pace: str,
+    actor: str,
+    now: datetime,
+    entropy: Entropy,
+) -> records.Integration:
+    """Inside a transaction. Raises InvalidInput where the account is connected already, or where the
+    tenant (or this customer) has an integration that is not removed."""
+    _refuse_second(tenant_id, customer_id)
+    if account is not None:
+        refuse_taken_account(provider, mode, account.account_id)
+    integration_id = new_id(INTEGRATION, now, entropy)
+    Integration.insert(
+        id=integration_id,
+        tenant_id=tenant_id,
+        customer_id=customer_id,
+        provider=provider,
+        mode=mode,
+        label=label,
+        state=(S.ACTIVE if account is not None and not account.missing else S.TESTING).value,
+        account_id=account.account_id if account else None,
+        account_name=account.name if account else None,
+        settings=settings,
+        create_automatically=True,
+        pull_status=True,
+        pace=pace,
+        approved=customer_id is None,
+        base_url=base_url,
+        next_poll_at=now,
+        tested_at=now if account else None,
+        test_missing=list(account.missing) if account else [],
+        budget={},
+        breaker={},
+        fence=0,
+        created_at=now,
+    ).execute()
+    audit.append(
+        tenant_id,
+        actor=actor,
+        action="integration.added",
+        subject=integration_id,
+        data={"provider": provider, "mode": mode, "account": account.account_id if account else None},
+        now=now,
+    )
+    return get(tenant_id, integration_id)
+
+
+def _refuse_second(tenant_id: str, customer_id: str | None) -> None:
+    same_place = (
+        Integration.customer_id.is_null() if customer_id is None else Integration.customer_id == customer_id
+    )
+    open_states = [S.REMOVED.value, S.DRAINING.value]
+    there = Integration.select().where(
+        (Integration.tenant_id == tenant_id) & same_place & Integration.state.not_in(open_states)
+    )
+    if there.exists():
+        raise InvalidInput(
+            "WB-INPUT", "there is an integration already: rotate its credentials, or remove it first"
+        )
+
+
+def refuse_taken_account(provider: str, mode: str, account_id: str) -> None:
+    """One provider account serves once: raises InvalidInput where it is connected."""
+    same = Integration.select().where(
+        (Integration.provider == provider)
+        & (Integration.mode == mode)
+        & (Integration.account_id == account_id)
+        & Integration.removed_at.is_null()
+    )
+    if same.exists():
+        raise InvalidInput("WB-ACCOUNT-TAKEN", "this provider account is already connected")
+
+
+def get(tenant_id: str | None, name: str) -> records.Integration:
+    """By our id, within the tenant (None: the daemon itself asks); raises NotFound."""
+    where = Integration.id == name
+    found = records.Integration.first(
+        where if tenant_id is None else where & (Integration.tenant_id == tenant_id)
+    )
+    if found is None:
+        raise NotFound("integration", name)
+    return found
+
+
+def of_address(customer: str, provider: str) -> records.Integration:
+    """The integration that a customer's webhook address means, active or draining; raises NotFound."""
+    found = records.Integration.first(
+        (Integration.customer_id == customer)
+        & (Integration.provider == provider)
+        & Integration.state.in_([state.value for state in RUNNING])
+    )
+    if found is None:
+        raise NotFound("integration", customer)
+    return found
+
+
+def listing(tenant_id: str | None = None, *, removed: bool = False) -> list[records.Integration]:
+    where = [] if tenant_id is None else [Integration.tenant_id == tenant_id]
+    if not removed:
+        where.append(Integration.removed_at.is_null())
+    return list(records.Integration.select(*where, order=Integration.id))
+
+
+def running() -> pw.Expression:
+    return Integration.state.in_([state.value for state in RUNNING])
+
+
+def due_for_push(now: datetime) -> list[str]:
+    """Ids of running integrations that have something to send and are not leased."""
+    waiting = Link.select(Link.integration_id).where(Link.next_push_at <= now).distinct()
+    free = Integration.lease_until.is_null() | (Integration.lease_until < now)
+    query = Integration.select(Integration.id).where(running() & free & Integration.id.in_(waiting))
+    return [row.id for row in query]
+
+
+def due_for_pull(now: datetime) -> list[str]:
+    """Ids of running integrations whose poll is due, that have a hint waiting, or links to read."""
+    hinted = Hint.select(Hint.integration_id).where(Hint.used_at.is_null()).distinct()
+    stale = Link.select(Link.integration_id).where(Link.next_pull_at <= now).distinct()
+    free = Integration.lease_until.is_null() | (Integration.lease_until < now)
+    due = (Integration.next_poll_at <= now) | Integration.id.in_(hinted) | Integration.id.in_(stale)
+    query = Integration.select(Integration.id).where(running() & free & due & Integration.pull_status)
+    return [row.id for row in query]
+
+
+def update(integration_id: str, **values: Any) -> None:
+    """Inside a transaction."""
+    Integration.update(values).where(Integration.id == integration_id).execute()
+
+
+def set_state(
+    integration: records.Integration,
+    state: IntegrationState,
+    *,
+    now: datetime,
+    code: str | None = None,
+    text: str | None = None,
+    actor: str = "daemon",
+) -> None:
+    """Inside a transaction: the new state, its event and audit row; links park and drain with it."""
+    if integration.state == state and integration.fault_code == code:
+        return
+    update(
+        integration.id,
+        state=state.value,
+        fault_code=code,
+        fault_text=text,
+        fault_at=now if code else None,
+        removed_at=now if state is S.REMOVED else None,
+    )
+    if state in (S.NEEDS_RECONNECT, S.ERROR):
+        _park(integration.id, code, text)
+    elif state in RUNNING:
+        _drain(integration.id, now)
+    data = {"from": integration.state, "to": state.value, "code": code}
+    events.append(
+        integration.tenant_id,
+        f"integration.{state.value}",
+        now=now,
+        integration_id=integration.id,
+        customer_id=integration.customer_id,
+        data=data | {"sentence": text or f"The integration is now {state.value}."},
+    )
+    audit.append(
+        integration.tenant_id,
+        actor=actor,
+        action=f"integration.{state.value}",
+        subject=integration.id,
+        data=data,
+        now=now,
+    )
+
+
+WAITING = (SyncState.PENDING.value, SyncState.SENDING.value, SyncState.UNCONFIRMED.value)
+
+
+def _park(integration_id: str, code: str | None, text: str | None) -> None:
+    """What waits to be sent waits for the integration; the journal still knows what may have landed."""
+    Link.update(state=SyncState.PARKED.value, fault_code=code, fault_text=text, next_push_at=None).where(
+        (Link.integration_id == integration_id) & Link.state.in_(WAITING) & Link.next_push_at.is_null(False)
+    ).execute()
+
+
+def _drain(integration_id: str, now: datetime) -> None:
+    Link.update(state=SyncState.PENDING.value, fault_code=None, fault_text=None, next_push_at=now).where(
+        (Link.integration_id == integration_id) & (Link.state == SyncState.PARKED.value)
+    ).execute()
+
+
+def tested(integration: records.Integration, account: AccountInfo, *, now: datetime, actor: str) -> None:
+    """Inside a transaction: a connection test that worked. Raises InvalidInput where it names another
+    account than before."""
+    if integration.account_id and integration.account_id != account.account_id:
+        raise InvalidInput(
+            "WB-ACCOUNT-DIFFERS",
+            f"these credentials belong to {account.account_id}, the integration to {integration.account_id}",
+        )
+    if not integration.account_id:
+        refuse_taken_account(integration.provider, integration.mode, account.account_id)
+    update(
+        integration.id,
+        account_id=account.account_id,
+        account_name=account.name,
+        tested_at=now,
+        test_missing=list(account.missing),
+    )
+    waits_for_this = integration.state in (S.TESTING, S.NEEDS_RECONNECT, S.ERROR)
+    if waits_for_this and not account.missing:
+        set_state(integration, S.ACTIVE, now=now, actor=actor)
+
+
+def count_by_state(ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Per integration: how many links are in each sync state."""
+    counts: dict[str, dict[str, int]] = {integration_id: {} for integration_id in ids}
+    query = (
+        Link.select(Link.integration_id, Link.state, pw.fn.COUNT(Link.id).alias("n"))
+        .where(Link.integration_id.in_(list(ids)))
+        .group_by(Link.integration_id, Link.state)
+    )
+    for integration_id, state, n in query.tuples():
+        counts[integration_id][state] = n
+    return counts

@@ -1,0 +1,379 @@
+"""The journal of durable steps: marks before every send, results before going on.
+
+The protocol and its proof are in docs/operating.md ("One invoice, once"). What to do next is decided by
+`policy.next_move`; this module only keeps the rows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from daemon.errors import (
+    Garbled,
+    NotYet,
+    OutcomeUnknown,
+    Rejected,
+    RemoteError,
+    StepStuck,
+    Throttled,
+    Unauthorised,
+    Unreachable,
+)
+from daemon.model import Capabilities, Document, Look, Send, StepState
+from daemon.model.ids import step_key
+from daemon.policy import Move, StepRules, StepView, next_move, wait_before_sending_anew
+from daemon.store.database import Store
+from daemon.store.leases import Lease
+from daemon.store.tables import Step
+
+LEASE_MARGIN_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A step as read, or as it would be inserted by its first mark (`id` is None)."""
+
+    id: int | None
+    operation: str
+    revision: int
+    state: StepState
+    key: str
+    send_no: int
+    body: Document
+    result: Document | None = None
+    key_first_sent_at: datetime | None = None
+    first_sent_at: datetime | None = None
+    last_sent_at: datetime | None = None
+    attempts: int = 0
+    replayed: bool = False
+    ambiguous: bool = False
+    fault_code: str | None = None
+    fault_text: str | None = None
+
+    @property
+    def view(self) -> StepView:
+        return StepView(
+            self.state,
+            self.send_no,
+            self.key_first_sent_at,
+            self.last_sent_at,
+            self.replayed,
+            self.ambiguous,
+        )
+
+
+@dataclass(slots=True)
+class Book:
+    """What the journals of one run at one integration share."""
+
+    store: Store
+    lease: Lease
+    tenant_id: str
+    tenant_reference: str
+    integration_id: str
+    account: str
+    can: Capabilities
+    look_first: bool = False
+    _locks: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def lock(self, subject: str) -> threading.Lock:
+        with self._guard:
+            return self._locks[subject]
+
+    def invoice(self, reference: str, payer: str) -> StoredJournal:
+        """The journal of the invoice of this platform reference, billed to the customer `payer`."""
+        return StoredJournal(self, f"invoice:{reference}", reference, payer)
+
+
+class StoredJournal:
+    """One subject's steps. Results are committed with the next mark, or by `flush`."""
+
+    def __init__(self, book: Book, subject: str, reference: str, payer: str | None = None) -> None:
+        self._book = book
+        self._subject = subject
+        self._reference = reference
+        self._payer = payer
+        self._unwritten: list[Row] = []
+
+    def payer(self, reference: str) -> StoredJournal:
+        name = self._payer or reference
+        return StoredJournal(self._book, f"customer:{name}", name)
+
+    def once(
+        self,
+        step: str,
+        body: Document,
+        send: Send,
+        look: Look,
+        *,
+        lag_s: float | None = None,
+        look_first: bool = False,
+    ) -> Document:
+        with self._book.lock(f"{self._subject}/{step}"):
+            return self._once(step, body, send, look, self._rules(lag_s, look_first))
+
+    def _once(self, step: str, body: Document, send: Send, look: Look, rules: StepRules) -> Document:
+        row = self._load(step, body)
+        now = self._book.store.clock.now()
+        move = next_move(row.view, rules, now)
+        if move is Move.ANSWER:
+            return row.result or {}
+        if move is Move.STOP:
+            raise StepStuck(row.fault_code or "WB-PUSH-MISMATCH", row.fault_text or "a person must look")
+        if move is Move.LOOK:
+            quiet_s = self._quiet_s(row, rules, now)
+            found = self._look(row, look)
+            if found is not None:
+                return self._record(row, found)
+            if quiet_s > 0:
+                raise NotYet(quiet_s)
+            row = self._under_a_new_key(row)
+        return self._send(self._mark(row), send, look)
+
+    def _send(self, row: Row, send: Send, look: Look) -> Document:
+        try:
+            return self._record(row, send(row.body, row.key))
+        except (Throttled, Unreachable, Unauthorised) as error:
+            self._not_sent(row, error)
+            raise
+        except (OutcomeUnknown, Garbled) as error:
+            self._save(replace(row, ambiguous=True, replayed=row.replayed or error.replayed), error)
+            raise
+        except Rejected as error:
+            if row.ambiguous:
+                found = self._look(row, look)
+                if found is not None:
+                    return self._record(row, found)
+            self._save(replace(row, state=StepState.REJECTED), error)
+            raise
+        except StepStuck as error:
+            self._save(replace(row, state=StepState.STUCK), error)
+            raise
+
+    def _look(self, row: Row, look: Look) -> Document | None:
+        try:
+            return look(row.body)
+        except StepStuck as error:
+            self._save(replace(row, state=StepState.STUCK), error)
+            raise
+
+    def _quiet_s(self, row: Row, rules: StepRules, now: datetime) -> float:
+        """By the wall clock, and by the monotonic one where this process sent it: a clock that jumped
+        ahead must not shorten the wait."""
+        by_wall_s = wait_before_sending_anew(row.view, rules, now)
+        sent = self._book.store.last_sends.get(row.id or 0)
+        if sent is None or row.last_sent_at is None:
+            return by_wall_s
+        elapsed_s = self._book.store.clock.monotonic() - sent
+        return max(by_wall_s, rules.lookup_lag_s + rules.settle_s - elapsed_s)
+
+    def _rules(self, lag_s: float | None, look_first: bool) -> StepRules:
+        can = self._book.can
+        return StepRules(
+            key_window_s=can.key_window_s,
+            lookup_lag_s=can.lookup_lag_s if lag_s is None else lag_s,
+            settle_s=can.settle_s,
+            look_first=look_first or self._book.look_first,
+        )
+
+    # --- rows -----------------------------------------------------------------------------------------
+
+    def _load(self, step: str, body: Document) -> Row:
+        found = (
+            Step.select()
+            .where(
+                (Step.integration_id == self._book.integration_id)
+                & (Step.subject == self._subject)
+                & (Step.operation == step)
+            )
+            .order_by(Step.revision.desc())
+            .first()
+        )
+        if found is None:
+            return Row(None, step, 0, StepState.NEW, self._key(step, 0, 0), 0, body)
+        row = _row(found)
+        if row.state is not StepState.NEW:
+            return row
+        return replace(row, body=body, key=self._key(step, row.revision, row.send_no))
+
+    def _key(self, step: str, revision: int, send_no: int) -> str:
+        return step_key(
+            tenant=self._book.tenant_reference,
+            reference=self._reference,
+            account=self._book.account,
+            operation=step,
+            revision=revision,
+            send_no=send_no,
+        )
+
+    def _under_a_new_key(self, row: Row) -> Row:
+        """Not found, and quiet for long enough: the next send is a new one."""
+        if row.state is StepState.NEW:
+            return row
+        send_no = row.send_no + 1
+        return replace(
+            row,
+            state=StepState.NEW,
+            send_no=send_no,
+            key=self._key(row.operation, row.revision, send_no),
+            key_first_sent_at=None,
+            replayed=False,
+            ambiguous=False,
+        )
+
+    def _mark(self, row: Row) -> Row:
+        """Commit that a send is about to happen, together with the results of the steps before."""
+        now = self._book.store.clock.now()
+        marked = replace(
+            row,
+            state=StepState.SENDING,
+            key_first_sent_at=row.key_first_sent_at or now,
+            first_sent_at=row.first_sent_at or now,
+            last_sent_at=now,
+            attempts=row.attempts + 1,
+            ambiguous=row.ambiguous or row.state is StepState.SENDING,
+        )
+
+        def work() -> int:
+            self._book.lease.guard(self._book.can.deadline_s + LEASE_MARGIN_S)
+            self._write_unwritten()
+            return self._put(marked)
+
+        marked = replace(marked, id=self._commit("push.mark", work))
+        self._book.store.last_sends[marked.id or 0] = self._book.store.clock.monotonic()
+        return marked
+
+    def _record(self, row: Row, result: Document) -> Document:
+        self._unwritten.append(replace(row, state=StepState.DONE, result=result, fault_code=None))
+        if self._payer is None:  # a payer's steps are shared: the next invoice must see them
+            self.flush()
+        return result
+
+    def flush(self) -> None:
+        """Commit the results that wait for the next mark."""
+        if self._unwritten:
+            self._commit("push.record", self.write_results)
+
+    def write_results(self) -> None:
+        """Inside a transaction of the caller: write the results that wait."""
+        self._book.lease.guard()
+        self._write_unwritten()
+
+    def _write_unwritten(self) -> None:
+        for row in self._unwritten:
+            self._put(row)
+
+    def _commit(self, label: str, work: Callable[[], Any]) -> Any:
+        answer = self._book.store.write(label, work)
+        self._unwritten.clear()
+        return answer
+
+    def _not_sent(self, row: Row, error: RemoteError) -> None:
+        """Nothing ran: unless an earlier send may have landed, the step is as new as before."""
+        if not row.ambiguous:
+            row = replace(row, state=StepState.NEW, key_first_sent_at=None, last_sent_at=None)
+        self._save(row, error)
+
+    def _save(self, row: Row, error: RemoteError | StepStuck) -> None:
+        failed = replace(row, fault_code=error.code, fault_text=error.message[:500])
+
+        def work() -> None:
+            self._book.lease.guard()
+            self._write_unwritten()
+            self._put(failed)
+
+        self._commit("push.fault", work)
+
+    def _put(self, row: Row) -> int:
+        values = {
+            "state": row.state.value,
+            "key": row.key,
+            "send_no": row.send_no,
+            "body": row.body,
+            "result": row.result,
+            "key_first_sent_at": row.key_first_sent_at,
+            "first_sent_at": row.first_sent_at,
+            "last_sent_at": row.last_sent_at,
+            "attempts": row.attempts,
+            "replayed": row.replayed,
+            "ambiguous": row.ambiguous,
+            "fault_code": row.fault_code,
+            "fault_text": row.fault_text,
+        }
+        if row.id is not None:
+            Step.update(values).where(Step.id == row.id).execute()
+            return row.id
+        identity = {
+            "tenant_id": self._book.tenant_id,
+            "integration_id": self._book.integration_id,
+            "subject": self._subject,
+            "operation": row.operation,
+            "revision": row.revision,
+        }
+        return int(Step.insert(identity | values).execute())
+
+
+def reopen(integration_id: str, invoice: str, customer: str) -> int:
+    """Inside a transaction: let a person's "try again" reach the steps that stopped, the invoice's and
+    its payer's. A refused one starts anew under the next revision; a stuck one looks before anything
+    else."""
+    subjects = [f"invoice:{invoice}", f"customer:{customer}"]
+    subject = (Step.integration_id == integration_id) & Step.subject.in_(subjects)
+    refused = (
+        Step.update(
+            revision=Step.revision + 1,
+            state=StepState.NEW.value,
+            send_no=0,
+            key_first_sent_at=None,
+            first_sent_at=None,
+            last_sent_at=None,
+            attempts=0,
+            replayed=False,
+            ambiguous=False,
+        )
+        .where(subject & (Step.state == StepState.REJECTED.value))
+        .execute()
+    )
+    stuck = (
+        Step.update(state=StepState.SENDING.value, replayed=True)
+        .where(subject & (Step.state == StepState.STUCK.value))
+        .execute()
+    )
+    return int(refused + stuck)
+
+
+def steps_of(integration_id: str, reference: str) -> list[Row]:
+    """The steps of an invoice, oldest first, for its timeline."""
+    query = (
+        Step.select()
+        .where((Step.integration_id == integration_id) & (Step.subject == f"invoice:{reference}"))
+        .order_by(Step.id)
+    )
+    return [_row(step) for step in query]
+
+
+def _row(step: Step) -> Row:
+    return Row(
+        id=step.id,
+        operation=step.operation,
+        revision=step.revision,
+        state=StepState(step.state),
+        key=step.key,
+        send_no=step.send_no,
+        body=step.body,
+        result=step.result,
+        key_first_sent_at=step.key_first_sent_at,
+        first_sent_at=step.first_sent_at,
+        last_sent_at=step.last_sent_at,
+        attempts=step.attempts,
+        replayed=step.replayed,
+        ambiguous=step.ambiguous,
+        fault_code=step.fault_code,
+        fault_text=step.fault_text,
+    )

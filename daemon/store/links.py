@@ -1,0 +1,226 @@
+"""Links: an invoice on its way to, and at, the integration that it was first pushed to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import peewee as pw
+
+from daemon.errors import InvalidInput, NotFound
+from daemon.model import CLOSED, IntegrationState, PaymentStatus, SyncState
+from daemon.store import journal, records
+from daemon.store.integrations import running
+from daemon.store.tables import Customer, Integration, Invoice, Link
+
+S = SyncState
+
+
+def of_invoice(invoice_id: str) -> records.Link:
+    found = records.Link.first(Link.invoice_id == invoice_id)
+    if found is None:
+        raise NotFound("link of invoice", invoice_id)
+    return found
+
+
+def of_invoices(invoice_ids: Sequence[str]) -> dict[str, records.Link]:
+    if not invoice_ids:
+        return {}
+    return {row.invoice_id: row for row in records.Link.select(Link.invoice_id.in_(list(invoice_ids)))}
+
+
+def get(link_id: str) -> records.Link:
+    found = records.Link.first(Link.id == link_id)
+    if found is None:
+        raise NotFound("link", link_id)
+    return found
+
+
+def by_refs(integration_id: str, refs: Sequence[str]) -> dict[str, records.Link]:
+    """By external id."""
+    if not refs:
+        return {}
+    where = (Link.integration_id == integration_id) & Link.external_id.in_(list(refs))
+    return {row.external_id or "": row for row in records.Link.select(where)}
+
+
+# --- push ---------------------------------------------------------------------------------------------
+
+
+def assign(now: datetime) -> int:
+    """Inside a transaction: give unassigned links the integration that serves their customer: the
+    customer's own (once approved), else the tenant's default. Returns how many were assigned."""
+    unassigned = Link.integration_id.is_null()
+    tenants = {row.tenant_id for row in Link.select(Link.tenant_id).where(unassigned).distinct()}
+    if not tenants:
+        return 0
+    serving = Integration.select().where(running() & (Integration.state != IntegrationState.DRAINING.value))
+    count = 0
+    for row in serving.where(Integration.tenant_id.in_(sorted(tenants)) & Integration.approved):
+        if row.customer_id is not None:
+            mine = Link.customer_id == row.customer_id
+        else:
+            with_own = Integration.select(Integration.customer_id).where(
+                (Integration.tenant_id == row.tenant_id)
+                & Integration.customer_id.is_null(False)
+                & Integration.removed_at.is_null()
+            )
+            mine = (Link.tenant_id == row.tenant_id) & Link.customer_id.not_in(with_own)
+        values: dict[str, Any] = {"integration_id": row.id}
+        if not row.create_automatically:
+            values["next_push_at"] = None
+        count += Link.update(values).where(unassigned & mine).execute()
+    return count
+
+
+def due_for_push(integration_id: str, now: datetime, *, limit: int) -> list[records.Link]:
+    where = (Link.integration_id == integration_id) & (Link.next_push_at <= now)
+    return list(records.Link.select(where, order=(Link.next_push_at, Link.id), limit=limit))
+
+
+def sending(ids: Sequence[str], now: datetime) -> None:
+    """Inside a transaction: these are about to be sent. The next try is set now, so that a crash does
+    not leave them without one."""
+    Link.update(
+        state=S.SENDING.value,
+        attempts=Link.attempts + 1,
+        first_tried_at=pw.fn.COALESCE(Link.first_tried_at, now),
+    ).where(Link.id.in_(list(ids)) & (Link.external_id.is_null() | Link.pushed_at.is_null())).execute()
+
+
+def synced(
+    link_id: str,
+    *,
+    reference: str,
+    external_id: str,
+    number: str | None,
+    now: datetime,
+    next_pull_at: datetime | None,
+) -> None:
+    """Inside a transaction: the invoice is live at the provider and was sent."""
+    Link.update(
+        state=S.SYNCED.value,
+        reference=reference,
+        external_id=external_id,
+        external_number=number,
+        pushed_at=now,
+        next_push_at=None,
+        next_pull_at=next_pull_at,
+        fault_code=None,
+        fault_text=None,
+    ).where(Link.id == link_id).execute()
+
+
+def fell_short(
+    link_id: str,
+    state: SyncState,
+    *,
+    code: str,
+    text: str,
+    next_push_at: datetime | None,
+) -> None:
+    """Inside a transaction: a push that did not get through, and when it is tried again (None: when a
+    person, or the integration's return, asks for it)."""
+    Link.update(state=state.value, fault_code=code, fault_text=text[:500], next_push_at=next_push_at).where(
+        Link.id == link_id
+    ).execute()
+
+
+def ask_again(link: records.Link, invoice_reference: str, *, now: datetime) -> None:
+    """Inside a transaction: a person asks for this link to be pushed (again) at once."""
+    customer = Customer.get_by_id(link.customer_id)
+    if link.integration_id is not None:
+        journal.reopen(link.integration_id, invoice_reference, customer.reference)
+    if link.state in (S.FAILED.value, S.PARKED.value, S.PENDING.value, S.UNCONFIRMED.value, S.SENDING.value):
+        state = S.PENDING.value if link.state in (S.FAILED.value, S.PARKED.value) else link.state
+        Link.update(
+            state=state, next_push_at=now, first_tried_at=None, attempts=0, fault_code=None, fault_text=None
+        ).where(Link.id == link.id).execute()
+
+
+def request_void(link: records.Link, *, now: datetime) -> None:
+    """Inside a transaction: ask `jobs.push` to withdraw the invoice. Raises InvalidInput where it was
+    asked before."""
+    if link.void_requested_at is not None:
+        raise InvalidInput("WB-INVOICE-STATE", "voiding this invoice was asked for already")
+    Link.update(void_requested_at=now, next_push_at=now).where(Link.id == link.id).execute()
+
+
+def voided(link_id: str) -> None:
+    """Inside a transaction: nothing is left to push."""
+    Link.update(next_push_at=None, fault_code=None, fault_text=None).where(Link.id == link_id).execute()
+
+
+# --- pull ---------------------------------------------------------------------------------------------
+
+
+def due_for_pull(integration_id: str, now: datetime, *, limit: int) -> list[records.Link]:
+    where = (Link.integration_id == integration_id) & (Link.next_pull_at <= now)
+    return list(records.Link.select(where, order=Link.next_pull_at, limit=limit))
+
+
+def read_all_open(integration_id: str, now: datetime) -> int:
+    """Inside a transaction: every link whose invoice is not closed for good is due for a read."""
+    closed = [status.value for status in CLOSED if status is not PaymentStatus.PAID]
+    invoices = Invoice.select(Invoice.id).where(Invoice.payment_status.not_in(closed))
+    return int(
+        Link.update(next_pull_at=now)
+        .where(
+            (Link.integration_id == integration_id)
+            & Link.external_id.is_null(False)
+            & Link.invoice_id.in_(invoices)
+        )
+        .execute()
+    )
+
+
+def mark_pulled(links: Sequence[tuple[str, str]], *, now: datetime, reread_s: float, spread: float) -> None:
+    """Inside a transaction: these (link id, payment status) were read. Open ones are read again after
+    `reread_s`, spread over a fifth of it; closed ones when something points at them."""
+    closed = {status.value for status in CLOSED}
+    open_ids = [link_id for link_id, status in links if status not in closed]
+    shut_ids = [link_id for link_id, status in links if status in closed]
+    later = now + timedelta(seconds=reread_s * (1 + 0.2 * spread))
+    if open_ids:
+        Link.update(last_pulled_at=now, next_pull_at=later).where(Link.id.in_(open_ids)).execute()
+    if shut_ids:
+        Link.update(last_pulled_at=now, next_pull_at=None).where(Link.id.in_(shut_ids)).execute()
+
+
+def postpone(ids: Sequence[str], until: datetime) -> None:
+    """Inside a transaction: these could not be read now."""
+    Link.update(next_pull_at=until).where(Link.id.in_(list(ids))).execute()
+
+
+def refs_of(integration_id: str) -> Iterator[tuple[str, str]]:
+    """(external id, invoice id) of everything that is at this integration."""
+    query = Link.select(Link.external_id, Link.invoice_id).where(
+        (Link.integration_id == integration_id) & Link.external_id.is_null(False)
+    )
+    yield from query.tuples().iterator()
+
+
+def count_by_state(tenant_id: str | None = None) -> dict[str, int]:
+    query = Link.select(Link.state, pw.fn.COUNT(Link.id)).group_by(Link.state)
+    if tenant_id is not None:
+        query = query.where(Link.tenant_id == tenant_id)
+    return dict(query.tuples())
+
+
+def unassigned(tenant_id: str | None = None) -> int:
+    where = Link.integration_id.is_null()
+    if tenant_id is not None:
+        where &= Link.tenant_id == tenant_id
+    return int(Link.select().where(where).count())
+
+
+def all_closed(integration_id: str) -> bool:
+    """Whether no invoice at this integration is still open."""
+    closed = [status.value for status in CLOSED]
+    still_open = (
+        Link.select()
+        .join(Invoice, on=(Invoice.id == Link.invoice_id))
+        .where((Link.integration_id == integration_id) & Invoice.payment_status.not_in(closed))
+    )
+    return not still_open.exists()

@@ -1,0 +1,30 @@
+"""Facts about this database itself: its version, its recovery mode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daemon.store.tables import Meta
+
+RECOVERY = "recovery"
+"""Since when (and from which backup) every first push looks before it sends."""
+
+CLOCK = "clock"
+"""The latest wall time that a daemon saw, in microseconds."""
+
+
+def get(key: str, default: Any = None) -> Any:
+    row = Meta.get_or_none(Meta.key == key)
+    return default if row is None else row.value
+
+
+def put(key: str, value: Any) -> None:
+    """Inside a transaction."""
+    Meta.insert(key=key, value=value).on_conflict(
+        conflict_target=[Meta.key], update={Meta.value: value}
+    ).execute()
+
+
+def drop(key: str) -> bool:
+    """Inside a transaction; True where there was one."""
+    return bool(Meta.delete().where(Meta.key == key).execute())

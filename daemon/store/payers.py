@@ -1,0 +1,44 @@
+"""Payers: the external customer that stands for a customer at an integration."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from daemon.clock import Entropy
+from daemon.model.ids import PAYER, new_id
+from daemon.store.tables import Payer
+
+
+def known(integration_id: str, customer_ids: set[str]) -> dict[str, str]:
+    """External ids by customer."""
+    if not customer_ids:
+        return {}
+    query = Payer.select(Payer.customer_id, Payer.external_id).where(
+        (Payer.integration_id == integration_id) & Payer.customer_id.in_(sorted(customer_ids))
+    )
+    return dict(query.tuples())
+
+
+def note(
+    *,
+    tenant_id: str,
+    integration_id: str,
+    customer_id: str,
+    external_id: str,
+    origin: str,
+    now: datetime,
+    entropy: Entropy,
+) -> None:
+    """Inside a transaction: remember who is billed. A preset given anew replaces what was there."""
+    Payer.insert(
+        id=new_id(PAYER, now, entropy),
+        tenant_id=tenant_id,
+        integration_id=integration_id,
+        customer_id=customer_id,
+        external_id=external_id,
+        origin=origin,
+        created_at=now,
+    ).on_conflict(
+        conflict_target=[Payer.integration_id, Payer.customer_id],
+        update={Payer.external_id: external_id, Payer.origin: origin},
+    ).execute()

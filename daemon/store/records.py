@@ -1,0 +1,233 @@
+"""What the store hands out: plain values with the columns' names, safe to carry across threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Any, ClassVar, Self
+
+import peewee as pw
+
+from daemon.model import Document
+from daemon.store import tables
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row as a value. `table` is where it comes from; the fields are the columns that it reads."""
+
+    table: ClassVar[type[tables.Table]]
+
+    @classmethod
+    def columns(cls) -> list[pw.Field]:
+        return [getattr(cls.table, field.name) for field in fields(cls)]
+
+    @classmethod
+    def select(cls, *where: Any, order: Any = None, limit: int | None = None) -> Iterator[Self]:
+        query = cls.table.select(*cls.columns())
+        if where:
+            query = query.where(*where)
+        if order is not None:
+            query = query.order_by(*(order if isinstance(order, tuple) else (order,)))
+        if limit is not None:
+            query = query.limit(limit)
+        yield from query.objects(cls)
+
+    @classmethod
+    def first(cls, *where: Any) -> Self | None:
+        return next(iter(cls.select(*where, limit=1)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant(Record):
+    table = tables.Tenant
+    id: str
+    reference: str
+    name: str
+    zone: str
+    currency: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Customer(Record):
+    table = tables.Customer
+    id: str
+    tenant_id: str
+    reference: str
+    name: str
+    email: str | None
+    phone: str | None
+    address: Mapping[str, str]
+    may_connect: bool
+    service_status: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Integration(Record):
+    table = tables.Integration
+    id: str
+    tenant_id: str
+    customer_id: str | None
+    provider: str
+    mode: str
+    label: str
+    state: str
+    account_id: str | None
+    account_name: str | None
+    settings: Document
+    create_automatically: bool
+    pull_status: bool
+    pace: str
+    approved: bool
+    base_url: str | None
+    fault_code: str | None
+    fault_text: str | None
+    fault_at: datetime | None
+    cursor: Document | None
+    next_poll_at: datetime | None
+    polled_at: datetime | None
+    pushed_at: datetime | None
+    tested_at: datetime | None
+    test_missing: list[str]
+    budget: Document
+    breaker: Document
+    brake: Document | None
+    lease_owner: str | None
+    lease_until: datetime | None
+    fence: int
+    webhook_id: str | None
+    webhook_url: str | None
+    webhook_seen_at: datetime | None
+    created_at: datetime
+    removed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice(Record):
+    table = tables.Invoice
+    id: str
+    tenant_id: str
+    customer_id: str
+    number: str
+    reference: str
+    currency: str
+    total_minor: int
+    issued_on: date
+    due_on: date
+    memo: str | None
+    digest: str
+    created_at: datetime
+    payment_status: str
+    paid_minor: int
+    due_minor: int
+    refunded_minor: int
+    paid_at: datetime | None
+    payment_method: str | None
+    transaction_id: str | None
+    status_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Line(Record):
+    table = tables.Line
+    invoice_id: str
+    position: int
+    description: str
+    net_minor: int
+    tax_minor: int
+    tax_rate: str | None
+    quantity: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Link(Record):
+    table = tables.Link
+    id: str
+    tenant_id: str
+    customer_id: str
+    invoice_id: str
+    integration_id: str | None
+    state: str
+    reference: str | None
+    external_id: str | None
+    external_number: str | None
+    attempts: int
+    first_tried_at: datetime | None
+    next_push_at: datetime | None
+    void_requested_at: datetime | None
+    pushed_at: datetime | None
+    fault_code: str | None
+    fault_text: str | None
+    doc_status: str | None
+    digest: str | None
+    as_of: datetime | None
+    version: int | None
+    observed_at: datetime | None
+    last_pulled_at: datetime | None
+    next_pull_at: datetime | None
+    pay_url: str | None
+    pdf_url: str | None
+    view_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Payment(Record):
+    table = tables.Payment
+    id: int
+    invoice_id: str
+    integration_id: str
+    external_id: str
+    kind: str
+    revision: int
+    amount_minor: int
+    currency: str
+    at: datetime | None
+    method: str | None
+    transaction_id: str | None
+    reverses: str | None
+    observation_id: int | None
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hint(Record):
+    table = tables.Hint
+    id: int
+    tenant_id: str
+    integration_id: str
+    event_id: str
+    ref: str | None
+    source: str
+    kind: str
+    received_at: datetime
+    used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event(Record):
+    table = tables.Event
+    id: int
+    tenant_id: str
+    type: str
+    customer_id: str | None
+    invoice_id: str | None
+    integration_id: str | None
+    data: Document
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Run(Record):
+    table = tables.Run
+    id: int
+    job: str
+    integration_id: str | None
+    period: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    counts: Document
+    fault_code: str | None
+    fault_text: str | None

@@ -1,0 +1,68 @@
+"""Job runs: each leaves a row; a period runs once (UNIQUE(job, period))."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import peewee as pw
+
+from daemon.model import Document
+from daemon.store import records
+from daemon.store.tables import Run
+
+
+def start(
+    job: str, now: datetime, *, integration_id: str | None = None, period: str | None = None
+) -> int | None:
+    """Inside a transaction: open a run; None where the period has run already."""
+    if period is not None and Run.select().where((Run.job == job) & (Run.period == period)).exists():
+        return None
+    return int(
+        Run.insert(job=job, integration_id=integration_id, period=period, started_at=now, counts={}).execute()
+    )
+
+
+def finish(
+    run_id: int,
+    now: datetime,
+    counts: Document,
+    *,
+    fault_code: str | None = None,
+    fault_text: str | None = None,
+) -> None:
+    """Inside a transaction."""
+    Run.update(finished_at=now, counts=counts, fault_code=fault_code, fault_text=fault_text).where(
+        Run.id == run_id
+    ).execute()
+
+
+def record(
+    job: str,
+    *,
+    started_at: datetime,
+    finished_at: datetime,
+    counts: Document,
+    integration_id: str | None = None,
+    fault_code: str | None = None,
+    fault_text: str | None = None,
+) -> None:
+    """Inside a transaction: a whole run in one row."""
+    Run.insert(
+        job=job,
+        integration_id=integration_id,
+        started_at=started_at,
+        finished_at=finished_at,
+        counts=counts,
+        fault_code=fault_code,
+        fault_text=fault_text,
+    ).execute()
+
+
+def last(job: str) -> records.Run | None:
+    return next(iter(records.Run.select(Run.job == job, order=Run.id.desc(), limit=1)), None)
+
+
+def newest_of_each() -> list[records.Run]:
+    """The last run of each job, for status pages."""
+    newest = Run.select(pw.fn.MAX(Run.id)).group_by(Run.job)
+    return list(records.Run.select(Run.id.in_(newest), order=Run.job))
