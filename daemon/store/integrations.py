@@ -134,11 +134,16 @@ def running() -> pw.Expression:
     return Integration.state.in_([state.value for state in RUNNING])
 
 
+def _free(now: datetime) -> pw.Expression:
+    """Not leased, and not pausing after a fault."""
+    unleased = Integration.lease_until.is_null() | (Integration.lease_until < now)
+    return unleased & (Integration.resume_at.is_null() | (Integration.resume_at <= now))
+
+
 def due_for_push(now: datetime) -> list[str]:
-    """Ids of running integrations that have something to send and are not leased."""
+    """Ids of running integrations that have something to send and are free."""
     waiting = Link.select(Link.integration_id).where(Link.next_push_at <= now).distinct()
-    free = Integration.lease_until.is_null() | (Integration.lease_until < now)
-    query = Integration.select(Integration.id).where(running() & free & Integration.id.in_(waiting))
+    query = Integration.select(Integration.id).where(running() & _free(now) & Integration.id.in_(waiting))
     return [row.id for row in query]
 
 
@@ -146,9 +151,8 @@ def due_for_pull(now: datetime) -> list[str]:
     """Ids of running integrations whose poll is due, that have a hint waiting, or links to read."""
     hinted = Hint.select(Hint.integration_id).where(Hint.used_at.is_null()).distinct()
     stale = Link.select(Link.integration_id).where(Link.next_pull_at <= now).distinct()
-    free = Integration.lease_until.is_null() | (Integration.lease_until < now)
     due = (Integration.next_poll_at <= now) | Integration.id.in_(hinted) | Integration.id.in_(stale)
-    query = Integration.select(Integration.id).where(running() & free & due & Integration.pull_status)
+    query = Integration.select(Integration.id).where(running() & _free(now) & due & Integration.pull_status)
     return [row.id for row in query]
 
 

@@ -86,16 +86,25 @@ class Book:
         with self._guard:
             return self._locks[subject]
 
-    def invoice(self, reference: str, payer: str) -> StoredJournal:
-        """The journal of the invoice of this platform reference, billed to the customer `payer`."""
-        return StoredJournal(self, f"invoice:{reference}", reference, payer)
+    def invoice(self, reference: str, payer: str, on_mark: Callable[[], None]) -> StoredJournal:
+        """The journal of the invoice of this platform reference, billed to the customer `payer`;
+        `on_mark` runs in the transaction of the first mark."""
+        return StoredJournal(self, f"invoice:{reference}", reference, payer, on_mark)
 
 
 class StoredJournal:
     """One subject's steps. Results are committed with the next mark, or by `flush`."""
 
-    def __init__(self, book: Book, subject: str, reference: str, payer: str | None = None) -> None:
+    def __init__(
+        self,
+        book: Book,
+        subject: str,
+        reference: str,
+        payer: str | None = None,
+        on_mark: Callable[[], None] | None = None,
+    ) -> None:
         self._book = book
+        self._on_mark = on_mark
         self._subject = subject
         self._reference = reference
         self._payer = payer
@@ -243,9 +252,12 @@ class StoredJournal:
         def work() -> int:
             self._book.lease.guard(self._book.can.deadline_s + LEASE_MARGIN_S)
             self._write_unwritten()
+            if self._on_mark is not None:
+                self._on_mark()
             return self._put(marked)
 
         marked = replace(marked, id=self._commit("push.mark", work))
+        self._on_mark = None
         self._book.store.last_sends[marked.id or 0] = self._book.store.clock.monotonic()
         return marked
 

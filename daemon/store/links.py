@@ -79,14 +79,12 @@ def due_for_push(integration_id: str, now: datetime, *, limit: int) -> list[reco
     return list(records.Link.select(where, order=(Link.next_push_at, Link.id), limit=limit))
 
 
-def sending(ids: Sequence[str], now: datetime) -> None:
-    """Inside a transaction: these are about to be sent. The next try is set now, so that a crash does
-    not leave them without one."""
+def sending(link_id: str, now: datetime) -> None:
+    """Inside the transaction of a push's first mark: from here on something may be at the provider."""
     Link.update(
         state=S.SENDING.value,
-        attempts=Link.attempts + 1,
         first_tried_at=pw.fn.COALESCE(Link.first_tried_at, now),
-    ).where(Link.id.in_(list(ids)) & (Link.external_id.is_null() | Link.pushed_at.is_null())).execute()
+    ).where((Link.id == link_id) & Link.pushed_at.is_null()).execute()
 
 
 def synced(
@@ -147,9 +145,17 @@ def request_void(link: records.Link, *, now: datetime) -> None:
     Link.update(void_requested_at=now, next_push_at=now).where(Link.id == link.id).execute()
 
 
-def voided(link_id: str) -> None:
-    """Inside a transaction: nothing is left to push."""
-    Link.update(next_push_at=None, fault_code=None, fault_text=None).where(Link.id == link_id).execute()
+def voided(link_id: str, *, code: str | None) -> None:
+    """Inside a transaction: nothing is left to push; `code` says so where it never left."""
+    Link.update(next_push_at=None, fault_code=code, fault_text=None).where(Link.id == link_id).execute()
+
+
+def void_refused(link_id: str, *, code: str, text: str, next_push_at: datetime | None) -> None:
+    """Inside a transaction: the wish is dropped where it is refused for good (no next try)."""
+    values: dict[str, Any] = {"fault_code": code, "fault_text": text[:500], "next_push_at": next_push_at}
+    if next_push_at is None:
+        values["void_requested_at"] = None
+    Link.update(values).where(Link.id == link_id).execute()
 
 
 # --- pull ---------------------------------------------------------------------------------------------
@@ -158,6 +164,12 @@ def voided(link_id: str) -> None:
 def due_for_pull(integration_id: str, now: datetime, *, limit: int) -> list[records.Link]:
     where = (Link.integration_id == integration_id) & (Link.next_pull_at <= now)
     return list(records.Link.select(where, order=Link.next_pull_at, limit=limit))
+
+
+def any_under_way(integration_id: str) -> bool:
+    """Whether a push has not come to its end, so that its document may exist without our knowing its id."""
+    states = (S.SENDING.value, S.UNCONFIRMED.value)
+    return Link.select().where((Link.integration_id == integration_id) & Link.state.in_(states)).exists()
 
 
 def read_all_open(integration_id: str, now: datetime) -> int:

@@ -88,6 +88,7 @@ class Integration(Record):
     fault_at: datetime | None
     cursor: Document | None
     next_poll_at: datetime | None
+    resume_at: datetime | None
     polled_at: datetime | None
     pushed_at: datetime | None
     tested_at: datetime | None

@@ -66,6 +66,7 @@ class Integration(Table):
     fault_at = UtcField(null=True)
     cursor = JsonField(null=True)
     next_poll_at = UtcField(null=True)
+    resume_at = UtcField(null=True)
     polled_at = UtcField(null=True)
     pushed_at = UtcField(null=True)
     tested_at = UtcField(null=True)

@@ -54,6 +54,7 @@ CREATE TABLE integration (
     fault_at BIGINT,
     cursor TEXT,
     next_poll_at BIGINT,
+    resume_at BIGINT,
     polled_at BIGINT,
     pushed_at BIGINT,
     tested_at BIGINT,

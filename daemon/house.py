@@ -1,0 +1,53 @@
+"""What jobs and faces are handed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from daemon.clock import Clock, Entropy
+from daemon.gate import IntegrationGate
+from daemon.providers.base import Provider
+from daemon.settings import Settings
+from daemon.store import records
+from daemon.store.database import Store
+from daemon.store.secrets import Safe
+
+
+class Providers(Protocol):
+    """Builds the adapter of an integration, and forgets it when its credentials change."""
+
+    def __call__(self, integration: records.Integration) -> Provider:
+        """Raises VaultError where the credentials do not open, InvalidInput where they are unusable."""
+        ...
+
+    def gate(self, integration: records.Integration) -> IntegrationGate: ...
+
+    def forget(self, integration_id: str) -> None: ...
+
+
+def _nobody(verb: str) -> None:
+    """Outside the daemon there is nobody to wake."""
+
+
+@dataclass(slots=True)
+class House:
+    """One process's settings, database, vault, adapters, clock and stop sign."""
+
+    settings: Settings
+    store: Store
+    safe: Safe
+    providers: Providers
+    clock: Clock
+    entropy: Entropy
+    name: str
+    stop: threading.Event = field(default_factory=threading.Event)
+    wake: Callable[[str], None] = _nobody
+    beat: Callable[[float], None] = lambda _within_s: None
+    pushes_paused: str | None = None
+    """A sentence saying why nothing is pushed now (the clock jumped, the disk is full), or None."""
+
+    def close(self) -> None:
+        self.store.close()

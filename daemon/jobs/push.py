@@ -1,0 +1,402 @@
+"""Push: what is pending reaches the provider, once, live and sent.
+
+1. Take the links that are due; withdraw those that were asked to be voided.
+2. Mark them as being sent, build their drafts, and let the adapter walk its durable steps: several
+   invoices side by side, as many as the provider bears.
+3. Write each result, the payer and the first observation in one transaction; or the reason why not,
+   and when it is tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from daemon.errors import (
+    Garbled,
+    LeaseLost,
+    NotYet,
+    OutcomeUnknown,
+    Rejected,
+    RemoteError,
+    StepStuck,
+    Stopping,
+    Throttled,
+    Unauthorised,
+    Unreachable,
+    Unsupported,
+    WispbillError,
+)
+from daemon.house import House
+from daemon.jobs.visit import Visit, is_over
+from daemon.model import (
+    DocStatus,
+    InvoiceDraft,
+    LineDraft,
+    Observation,
+    PayerDraft,
+    Pushed,
+    SyncState,
+)
+from daemon.model.ids import our_reference
+from daemon.money import Money
+from daemon.policy import retry_at
+from daemon.providers.base import PushResult
+from daemon.reconcile import decide
+from daemon.store import changes, customers, events, invoices, links, payers, records, tenants
+from daemon.store.journal import Book, StoredJournal, steps_of
+
+BATCH = 500
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A link on its way, with its draft and its journal."""
+
+    link: records.Link
+    invoice: records.Invoice
+    draft: InvoiceDraft
+    journal: StoredJournal
+
+
+def push(visit: Visit) -> None:
+    """Send everything that is due at this integration; raises the fault that ends the run."""
+    house = visit.house
+    while not (house.stop.is_set() or house.pushes_paused or visit.gate.closed):
+        due = links.due_for_push(visit.integration.id, visit.now, limit=BATCH)
+        if not due:
+            break
+        book = visit.book()
+        outgoing = []
+        for item in _prepare(visit, book, due):
+            if item.link.void_requested_at is not None and not _goes_out_first(item):
+                _withdraw(visit, item)
+            else:
+                outgoing.append(item)
+        _send(visit, outgoing)
+
+
+def plan(house: House, integration: records.Integration) -> list[InvoiceDraft]:
+    """What a push would send now, without sending it."""
+    due = links.due_for_push(integration.id, house.clock.now(), limit=10_000)
+    return [draft for _link, _invoice, draft in _drafts(integration, due, house.clock.now())]
+
+
+# --- going out ----------------------------------------------------------------------------------------
+
+
+def _prepare(visit: Visit, book: Book, due: Sequence[records.Link]) -> Iterator[Outgoing]:
+    for link, invoice, draft in _drafts(visit.integration, due, visit.now):
+        mark = partial(links.sending, link.id, visit.now)
+        journal = book.invoice(invoice.reference, draft.payer.platform_reference, mark)
+        yield Outgoing(link, invoice, draft, journal)
+
+
+def _drafts(
+    integration: records.Integration, due: Sequence[records.Link], now: datetime
+) -> Iterator[tuple[records.Link, records.Invoice, InvoiceDraft]]:
+    tenant = tenants.get(integration.tenant_id)
+    found = invoices.by_ids([link.invoice_id for link in due])
+    lines = invoices.lines_of_all(list(found))
+    people = customers.by_ids({invoice.customer_id for invoice in found.values()})
+    external = payers.known(integration.id, set(people))
+    for link in due:
+        invoice = found[link.invoice_id]
+        customer = people[invoice.customer_id]
+        payer = _payer(tenant, integration, customer, external.get(customer.id))
+        yield link, invoice, _draft(tenant, integration, invoice, lines[invoice.id], payer, now)
+
+
+def _payer(
+    tenant: records.Tenant, integration: records.Integration, customer: records.Customer, external: str | None
+) -> PayerDraft:
+    return PayerDraft(
+        reference=our_reference(
+            tenant=tenant.reference,
+            reference=customer.reference,
+            account=integration.account_id or integration.id,
+            operation="payer",
+        ),
+        platform_reference=customer.reference,
+        name=customer.name,
+        email=customer.email,
+        phone=customer.phone,
+        address=customer.address,
+        external_id=external,
+    )
+
+
+def _draft(
+    tenant: records.Tenant,
+    integration: records.Integration,
+    invoice: records.Invoice,
+    lines: Sequence[records.Line],
+    payer: PayerDraft,
+    now: datetime,
+) -> InvoiceDraft:
+    """A due date that has passed while the integration was down is sent as today; ours stays."""
+    today = now.astimezone(ZoneInfo(tenant.zone)).date()
+    currency = invoice.currency
+    return InvoiceDraft(
+        reference=our_reference(
+            tenant=tenant.reference,
+            reference=invoice.reference,
+            account=integration.account_id or integration.id,
+            operation="create",
+        ),
+        platform_reference=invoice.reference,
+        number=invoice.number,
+        payer=payer,
+        currency=currency,
+        total=Money(invoice.total_minor, currency),
+        issued_on=invoice.issued_on,
+        due_on=max(invoice.due_on, today),
+        lines=tuple(
+            LineDraft(
+                x.description,
+                Money(x.net_minor, currency),
+                Money(x.tax_minor, currency),
+                x.tax_rate,
+                x.quantity,
+            )
+            for x in lines
+        ),
+        memo=invoice.memo,
+    )
+
+
+def _send(visit: Visit, outgoing: Sequence[Outgoing]) -> None:
+    can = visit.provider.can
+    chunks = [outgoing[i : i + can.push_batch] for i in range(0, len(outgoing), can.push_batch)]
+    threads = min(visit.house.settings.push.concurrency, can.push_concurrency, len(chunks))
+    if threads <= 1:
+        for chunk in chunks:
+            _send_chunk(visit, chunk)
+        return
+    with ThreadPoolExecutor(threads, thread_name_prefix=f"push-{visit.integration.id[-6:]}") as pool:
+        futures = [pool.submit(_in_thread, visit, chunk) for chunk in chunks]
+        faults = [fault for future in futures if (fault := future.exception()) is not None]
+    if faults:
+        raise faults[0]
+
+
+def _in_thread(visit: Visit, chunk: Sequence[Outgoing]) -> None:
+    with visit.house.store.session():
+        _send_chunk(visit, chunk)
+
+
+def _send_chunk(visit: Visit, chunk: Sequence[Outgoing]) -> None:
+    """Push a batch and settle each result; raises what ends the whole run."""
+    if visit.house.stop.is_set() or visit.tally.fault is not None or visit.gate.closed:
+        return
+    visit.house.beat(visit.provider.can.deadline_s + 30)
+    journals = {item.draft.reference: item for item in chunk}
+    willing = list(_willing(visit, chunk))
+    results = visit.provider.push(
+        [item.draft for item in willing], lambda draft: journals[draft.reference].journal
+    )
+    for result in results:
+        _settle(visit, journals[result.draft.reference], result)
+
+
+def _willing(visit: Visit, chunk: Sequence[Outgoing]) -> Iterator[Outgoing]:
+    """Those that the provider could take at all; the others fail before anything is sent."""
+    for item in chunk:
+        try:
+            visit.provider.accepts(item.draft)
+        except WispbillError as error:
+            _fell_short(visit, item, error)
+        else:
+            yield item
+
+
+# --- what became of it --------------------------------------------------------------------------------
+
+
+def _settle(visit: Visit, item: Outgoing, result: PushResult) -> None:
+    if result.pushed is not None:
+        _synced(visit, item, result.pushed)
+        return
+    error = result.error
+    if error is None:
+        return
+    if is_over(visit.house, error):
+        visit.tally.fault = error
+    if not isinstance(error, WispbillError):
+        _fell_short(visit, item, OutcomeUnknown("an internal error; the log has it"))
+        raise error
+    _fell_short(visit, item, error)
+    if is_over(visit.house, error):
+        raise error
+
+
+def _synced(visit: Visit, item: Outgoing, pushed: Pushed) -> None:
+    house, now = visit.house, visit.now
+    uncertain = item.link.attempts > 0
+    reread = now if uncertain else now + timedelta(seconds=house.settings.pull.reread_open)
+
+    def work() -> None:
+        item.journal.write_results()
+        payers.note(
+            tenant_id=item.link.tenant_id,
+            integration_id=visit.integration.id,
+            customer_id=item.link.customer_id,
+            external_id=pushed.payer.external_id,
+            origin=pushed.payer.origin,
+            now=now,
+            entropy=house.entropy,
+        )
+        links.synced(
+            item.link.id,
+            reference=item.draft.reference,
+            external_id=pushed.ref,
+            number=pushed.observation.number,
+            now=now,
+            next_pull_at=reread,
+        )
+        _tell_synced(visit, item, pushed, now)
+        link = replace(item.link, external_id=pushed.ref, integration_id=visit.integration.id)
+        subject = changes.subjects([link])[link.id]
+        change = decide(subject.known, pushed.observation)
+        changes.apply([changes.Applied(subject, pushed.observation, change)], now=now)
+
+    house.store.write("push.record", work)
+    visit.tally.add("pushed")
+
+
+def _tell_synced(visit: Visit, item: Outgoing, pushed: Pushed, now: datetime) -> None:
+    label = visit.provider.label
+    events.append(
+        item.link.tenant_id,
+        "invoice.synced",
+        now=now,
+        invoice_id=item.invoice.id,
+        customer_id=item.link.customer_id,
+        integration_id=visit.integration.id,
+        data={
+            "ref": pushed.ref,
+            "reference": item.draft.reference,
+            "payer": pushed.payer.external_id,
+            "sentence": f"{label} has the invoice as {pushed.ref} and sent it.",
+        },
+    )
+
+
+def _fell_short(visit: Visit, item: Outgoing, error: WispbillError) -> None:
+    now = visit.now
+    link = item.link
+    if isinstance(error, Unreachable | OutcomeUnknown | Garbled | Throttled):
+        visit.tally.trouble = error
+    state, next_at, code = _verdict(visit, link, error, now)
+
+    def work() -> None:
+        visit.lease.guard()
+        links.fell_short(
+            link.id,
+            state,
+            code=code,
+            text=error.message,
+            next_push_at=next_at,
+            counted=isinstance(error, OutcomeUnknown | Garbled | NotYet),
+        )
+        if state.value != link.state or code != link.fault_code:
+            events.append(
+                link.tenant_id,
+                f"invoice.sync_{state.value}",
+                now=now,
+                invoice_id=link.invoice_id,
+                customer_id=link.customer_id,
+                integration_id=visit.integration.id,
+                data={"code": code, "sentence": error.message},
+            )
+
+    visit.house.store.write("push.fell_short", work)
+    visit.tally.add(state.value)
+    log.info(f"push.{state.value}", invoice=link.invoice_id, code=code, next=next_at)
+
+
+def _verdict(
+    visit: Visit, link: records.Link, error: WispbillError, now: datetime
+) -> tuple[SyncState, datetime | None, str]:
+    """The link's state after a failed try, its next try, and the code to show."""
+    if isinstance(error, Unauthorised):
+        return SyncState.PARKED, None, error.code
+    unsent = SyncState.UNCONFIRMED if link.state == SyncState.UNCONFIRMED else SyncState.PENDING
+    if isinstance(error, Stopping | LeaseLost):
+        return unsent, now, error.code
+    if isinstance(error, Rejected) or not isinstance(error, RemoteError | NotYet):
+        return SyncState.FAILED, None, error.code
+    rules = visit.house.settings.push
+    tried_s = (now - (link.first_tried_at or now)).total_seconds()
+    if link.attempts >= rules.max_tries or tried_s > rules.give_up_after:
+        return SyncState.FAILED, None, "WB-PUSH-EXHAUSTED"
+    next_at = retry_at(error, link.attempts, now, visit.house.entropy.fraction())
+    landed_maybe = not isinstance(error, Throttled | Unreachable)
+    return (SyncState.UNCONFIRMED if landed_maybe else unsent), next_at, error.code
+
+
+# --- withdrawing --------------------------------------------------------------------------------------
+
+
+def _goes_out_first(item: Outgoing) -> bool:
+    """Something may have landed already: the push is finished, and then voided."""
+    if item.link.pushed_at is not None or item.link.integration_id is None:
+        return False
+    return bool(steps_of(item.link.integration_id, item.invoice.reference))
+
+
+def _withdraw(visit: Visit, item: Outgoing) -> None:
+    """Void at the provider what is there, or here what never left."""
+    ref = item.link.external_id
+    try:
+        if ref is None:
+            observation = Observation(ref="", status=DocStatus.VOID, raw={"voided": "before it was sent"})
+        else:
+            observation = visit.provider.void(ref, item.journal)
+    except WispbillError as error:
+        if is_over(visit.house, error):
+            raise
+        _void_refused(visit, item, error)
+        return
+    subject = changes.subjects([item.link])[item.link.id]
+    change = decide(subject.known, observation)
+
+    def work() -> None:
+        item.journal.write_results()
+        links.voided(item.link.id, code=None if ref else "WB-PUSH-VOIDED")
+        changes.apply([changes.Applied(subject, observation, change)], now=visit.now)
+
+    visit.house.store.write("push.void", work)
+    visit.tally.add("voided")
+
+
+def _void_refused(visit: Visit, item: Outgoing, error: WispbillError) -> None:
+    """The invoice stays as it is; a refusal is told, anything else is tried again."""
+    now = visit.now
+    final = isinstance(error, Rejected | StepStuck | Unsupported)
+    next_at = None if final else retry_at(error, item.link.attempts, now, visit.house.entropy.fraction())
+
+    def work() -> None:
+        visit.lease.guard()
+        links.void_refused(item.link.id, code=error.code, text=error.message, next_push_at=next_at)
+        if final:
+            events.append(
+                item.link.tenant_id,
+                "invoice.void_refused",
+                now=now,
+                invoice_id=item.invoice.id,
+                customer_id=item.link.customer_id,
+                integration_id=visit.integration.id,
+                data={"code": error.code, "sentence": f"It could not be voided: {error.message}"},
+            )
+
+    visit.house.store.write("push.void_refused", work)
+    visit.tally.add("void_refused")
