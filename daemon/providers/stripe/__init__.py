@@ -1,0 +1,5 @@
+"""The Stripe adapter."""
+
+from daemon.providers.stripe.adapter import Stripe
+
+__all__ = ["Stripe"]
