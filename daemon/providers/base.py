@@ -23,6 +23,7 @@ from daemon.model import (
     Hint,
     InvoiceDraft,
     Journal,
+    Limit,
     Mode,
     Observation,
     Pushed,
@@ -86,6 +87,11 @@ class Provider:
         self.wire = context.wire
         self.mode = context.mode
         self.base_url = context.base_url or (self.live_url if context.mode is Mode.LIVE else self.sandbox_url)
+
+    @classmethod
+    def limits_in(cls, mode: Mode) -> tuple[Limit, ...]:
+        """The provider's rate limits, where they differ between live and sandbox."""
+        return cls.can.limits
 
     def check(self) -> AccountInfo:
         """The connection test; changes nothing at the provider."""

@@ -59,8 +59,7 @@ class Stripe(Provider):
         self._verbs = Verbs(self._api, self._reader, self.wire, self.base_url)
 
     @classmethod
-    def limits(cls, mode: Mode) -> tuple[Limit, ...]:
-        """The published rate limits, which are lower in the sandbox."""
+    def limits_in(cls, mode: Mode) -> tuple[Limit, ...]:
         return limits(mode)
 
     def check(self) -> AccountInfo:
