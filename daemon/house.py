@@ -46,8 +46,12 @@ class House:
     stop: threading.Event = field(default_factory=threading.Event)
     wake: Callable[[str], None] = _nobody
     beat: Callable[[float], None] = lambda _within_s: None
-    pushes_paused: str | None = None
-    """A sentence saying why nothing is pushed now (the clock jumped, the disk is full), or None."""
+    pauses: dict[str, str] = field(default_factory=dict)
+    """Why nothing is pushed now, a sentence for each cause (the clock jumped, the disk is full)."""
+
+    @property
+    def pushes_paused(self) -> str | None:
+        return next(iter(list(self.pauses.values())), None)
 
     def close(self) -> None:
         self.store.close()

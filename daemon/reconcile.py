@@ -160,6 +160,8 @@ def _status(
     kinds = {fact.kind for fact in live}
     if FactKind.DISPUTE in kinds:
         return PaymentStatus.DISPUTED
+    if doc is DocStatus.UNCOLLECTIBLE and FactKind.WRITE_OFF in kinds:
+        return PaymentStatus.UNCOLLECTIBLE
     if paid.minor and refunded.minor >= paid.minor and owed.minor <= paid.minor:
         return PaymentStatus.REFUNDED
     if paid.minor > owed.minor:

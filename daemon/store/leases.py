@@ -6,6 +6,7 @@ same reading and gives the rate budget one owner.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -73,15 +74,12 @@ def claim(store: Store, integration_id: str, owner: str) -> Lease | None:
     return store.write("lease.claim", work)
 
 
-def drop_all_of(store: Store, owner: str) -> int:
-    """Free what a daemon of this name left behind; only its successor on the same host calls this."""
-    return int(
-        store.write(
-            "lease.drop",
-            lambda: (
-                Integration.update(lease_owner=None, lease_until=None)
-                .where(Integration.lease_owner == owner)
-                .execute()
-            ),
-        )
-    )
+def drop_dead(store: Store, is_alive: Callable[[str], bool]) -> int:
+    """Free what processes that no longer run left behind (`is_alive` is asked for each owner)."""
+    owners = {row.lease_owner for row in Integration.select(Integration.lease_owner).distinct()}
+    dead = [owner for owner in owners if owner and not is_alive(owner)]
+    if not dead:
+        return 0
+    values = {"lease_owner": None, "lease_until": None}
+    free = Integration.update(values).where(Integration.lease_owner.in_(dead))
+    return int(store.write("lease.drop", free.execute))

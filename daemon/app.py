@@ -1,0 +1,221 @@
+"""Builds the House from settings; alone knows every class."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from daemon.clock import Clock, Entropy, SystemClock, SystemEntropy
+from daemon.errors import InvalidInput, StoreError, VaultError
+from daemon.gate import IntegrationGate
+from daemon.house import House
+from daemon.model import Document, Mode
+from daemon.policy import share_of
+from daemon.providers import provider_class
+from daemon.providers.base import Context, Credentials, Provider
+from daemon.settings import Settings
+from daemon.store import database, migrate, records, secrets
+from daemon.store.database import Probe, Store
+from daemon.store.secrets import CREDENTIALS, Safe
+from daemon.vault import MasterKeys, Vault
+from daemon.wire import Gate, HttpWire, Wire
+
+CACHED = 64
+"""Adapters kept with their connections; the least used one is closed first."""
+
+MakeWire = Callable[[str, Gate, float], Wire]
+
+
+class Workshop:
+    """Builds and keeps adapters, one for each integration, each behind its gate."""
+
+    def __init__(
+        self, settings: Settings, safe: Safe, clock: Clock, stop: threading.Event, make_wire: MakeWire
+    ) -> None:
+        self._settings = settings
+        self._safe = safe
+        self._clock = clock
+        self._stop = stop
+        self._make_wire = make_wire
+        self._lock = threading.Lock()
+        self._gates: dict[str, IntegrationGate] = {}
+        self._kept: OrderedDict[str, Provider] = OrderedDict()
+
+    def __call__(self, integration: records.Integration) -> Provider:
+        with self._lock:
+            kept = self._kept.get(integration.id)
+            if kept is not None:
+                self._kept.move_to_end(integration.id)
+                return kept
+        document = self._safe.open(integration, CREDENTIALS)
+        if document is None:
+            raise VaultError("this integration has no credentials; give them with `integrations rotate`")
+        provider = self.build(
+            integration.provider,
+            document,
+            settings=integration.settings,
+            mode=Mode(integration.mode),
+            base_url=integration.base_url,
+            gate=self.gate(integration),
+        )
+        with self._lock:
+            self._kept[integration.id] = provider
+            while len(self._kept) > CACHED:
+                self._kept.popitem(last=False)
+        return provider
+
+    def gate(self, integration: records.Integration) -> IntegrationGate:
+        with self._lock:
+            found = self._gates.get(integration.id)
+            if found is None:
+                found = self._gates[integration.id] = self.open_gate(
+                    integration.provider, Mode(integration.mode)
+                )
+            return found
+
+    def open_gate(self, name: str, mode: Mode) -> IntegrationGate:
+        """A gate with the provider's limits in this mode, or the operator's own rate."""
+        own = self._settings.provider(name)
+        limits = share_of(provider_class(name).limits_in(mode), own.rate_share, own.calls_per_second)
+        return IntegrationGate(party=name, limits=limits, clock=self._clock, stop=self._stop)
+
+    def build(
+        self,
+        name: str,
+        credentials: Document,
+        *,
+        settings: Document,
+        mode: Mode,
+        base_url: str | None,
+        gate: IntegrationGate | None = None,
+    ) -> Provider:
+        """An adapter from plain documents; raises InvalidInput where they are not of its form."""
+        kind = provider_class(name)
+        gate = gate or self.open_gate(name, mode)
+        return kind(
+            Context(
+                credentials=read_credentials(name, credentials),
+                settings=_checked(kind.settings, settings),
+                wire=self._make_wire(name, gate, kind.can.deadline_s),
+                mode=mode,
+                base_url=base_url or self._settings.provider(name).base_url or None,
+            )
+        )
+
+    def forget(self, integration_id: str) -> None:
+        with self._lock:
+            kept = self._kept.pop(integration_id, None)
+        if kept is not None:
+            kept.close()
+
+    def close(self) -> None:
+        for integration_id in list(self._kept):
+            self.forget(integration_id)
+
+
+def read_credentials(name: str, document: Document) -> Credentials:
+    """Raises InvalidInput (WB-CREDENTIALS-FORMAT) that says what is wrong, never what was given."""
+    return _checked(provider_class(name).credentials, document)
+
+
+def _checked[M](model: type[M], document: Document) -> M:
+    try:
+        return model.model_validate(document)  # type: ignore[attr-defined,no-any-return]
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        reason = first["msg"].removeprefix("Value error, ")
+        raise InvalidInput("WB-CREDENTIALS-FORMAT", f"{field}: {reason}", field=field) from None
+
+
+def build(
+    settings: Settings,
+    *,
+    environ: Mapping[str, str] | None = None,
+    clock: Clock | None = None,
+    entropy: Entropy | None = None,
+    keys: MasterKeys | None = None,
+    make_wire: MakeWire | None = None,
+    probe: Probe | None = None,
+    migrating: bool = False,
+    fast: bool = False,
+    name: str | None = None,
+) -> House:
+    """The House of one process. `migrating`: the daemon's, which brings the schema up to date; everybody
+    else is refused by another schema. Raises StoreError, VaultError, ConfigError or InvalidInput."""
+    clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
+    stop = threading.Event()
+    store = _open_store(settings, clock, entropy, probe, fast)
+    if migrating:
+        migrate.upgrade(store)
+    else:
+        migrate.require_current(store)
+    keys = keys or MasterKeys.load(settings, environ if environ is not None else os.environ)
+    safe = Safe(store, Vault(keys, entropy))
+    check_keys(store, safe.vault)
+    workshop = Workshop(settings, safe, clock, stop, make_wire or wires(clock, stop))
+    return House(
+        settings=settings,
+        store=store,
+        safe=safe,
+        providers=workshop,
+        clock=clock,
+        entropy=entropy,
+        name=name or f"{socket.gethostname()}:{os.getpid()}",
+        stop=stop,
+    )
+
+
+def wires(clock: Clock, stop: threading.Event) -> MakeWire:
+    """Production's wires, over real HTTP."""
+
+    def make(party: str, gate: Gate, deadline_s: float) -> Wire:
+        return HttpWire(party=party, clock=clock, gate=gate, deadline_s=deadline_s)
+
+    return make
+
+
+def _open_store(
+    settings: Settings, clock: Clock, entropy: Entropy, probe: Probe | None, fast: bool
+) -> Store:
+    url = settings.database_url()
+    if url.startswith("sqlite:"):
+        folder = Path(url.removeprefix("sqlite://")).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StoreError(
+                "WB-DB-READONLY", f"the state folder {folder} cannot be made: {error.strerror}"
+            ) from error
+    options = {} if probe is None else {"probe": probe}
+    pool = settings.database.pool or settings.daemon.workers + 4
+    return database.connect(url, clock=clock, entropy=entropy, pool=pool, fast=fast, **options)
+
+
+def check_keys(store: Store, vault: Vault) -> None:
+    """Refuse a master key that is not the one this database was sealed with; note new ones. Raises
+    VaultError."""
+    known = {key_id: check for key_id, check, _active, _since in secrets.keys()}
+    for key_id, check in known.items():
+        if vault.has(key_id) and vault.check_value(key_id) != check:
+            raise VaultError(f"master key {key_id} is not the one that this database was sealed with")
+    in_use = secrets.count_by_key()
+    lacking = [key_id for key_id in sorted(known) if not vault.has(key_id) and in_use.get(key_id)]
+    if lacking:
+        raise VaultError(f"master key {lacking[0]} is missing, and secrets are sealed with it")
+    new = [key_id for key_id in vault.key_ids() if key_id not in known]
+    if new or not known:
+        now = store.clock.now()
+        active = vault.active_id
+
+        def note() -> None:
+            for key_id in new:
+                secrets.note_key(key_id, vault.check_value(key_id), active=key_id == active, now=now)
+
+        store.write("vault.note_keys", note)

@@ -1,0 +1,169 @@
+"""The scheduler: ticks that look for due rows, and a small pool of workers over integrations.
+
+A tick only wakes; what is due is a function of rows and the time. One worker serves an integration at a
+time, so that a throttled account delays nobody else.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import structlog
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from daemon.beats import Beats
+from daemon.errors import StoreError, WispbillError
+from daemon.house import House
+from daemon.jobs.pull import pull
+from daemon.jobs.push import push
+from daemon.jobs.tidy import tidy
+from daemon.jobs.visit import visit
+from daemon.store import integrations, links
+
+log = structlog.get_logger()
+
+VISITS = {"push": push, "pull": pull}
+"""The jobs that go to integrations, in the order in which one worker does them."""
+
+DRIFT_S = 5.0
+PAUSE_DRIFT_S = 86_400.0
+
+
+class Scheduler:
+    """Runs the jobs of one daemon until `stop`."""
+
+    def __init__(self, house: House, beats: Beats) -> None:
+        self._house = house
+        self._beats = beats
+        self._lock = threading.Lock()
+        self._wanted: dict[str, set[str]] = {}
+        self._busy: set[str] = set()
+        workers = house.settings.daemon.workers
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+        self._ticks = BackgroundScheduler(
+            timezone="UTC",
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+        self._watch = threading.Thread(target=self._watch_clock, name="clock", daemon=True)
+
+    def start(self) -> None:
+        settings = self._house.settings
+        if settings.push.enabled:
+            self._every("push", settings.push.every, self._tick_push)
+        if settings.pull.enabled:
+            self._every("pull", settings.pull.every, self._tick_pull)
+        self._every("tidy", 60.0, self._tick_tidy)
+        self._every("beat", 5.0, self._beats.beat)
+        self._ticks.add_listener(
+            self._told, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES
+        )
+        self._ticks.start()
+        self._watch.start()
+
+    def wake(self, verb: str) -> None:
+        """Let a verb look at its rows now; an unknown one is ignored."""
+        if self._house.stop.is_set():
+            return
+        job = self._ticks.get_job(verb)
+        if job is not None:
+            job.modify(next_run_time=self._house.clock.now())
+
+    def stop(self, within_s: float) -> bool:
+        """No new work; wait for the calls in flight. False where some did not end in time."""
+        self._house.stop.set()
+        self._ticks.shutdown(wait=False)
+        waiter = threading.Thread(target=self._pool.shutdown, kwargs={"wait": True}, daemon=True)
+        waiter.start()
+        waiter.join(within_s)
+        return not waiter.is_alive()
+
+    # --- ticks ----------------------------------------------------------------------------------------
+
+    def _every(self, name: str, seconds: float, tick: Callable[[], object]) -> None:
+        first = self._house.clock.now() + timedelta(milliseconds=50)
+        self._ticks.add_job(tick, "interval", seconds=seconds, id=name, next_run_time=first)
+
+    def _tick_push(self) -> None:
+        if self._house.pushes_paused:
+            return
+        with self._house.store.session():
+            now = self._house.clock.now()
+            if links.unassigned():
+                self._house.store.write("push.assign", lambda: links.assign(now))
+            self._enlist("push", integrations.due_for_push(now))
+
+    def _tick_pull(self) -> None:
+        with self._house.store.session():
+            self._enlist("pull", integrations.due_for_pull(self._house.clock.now()))
+
+    def _tick_tidy(self) -> None:
+        with self._house.store.session():
+            tidy(self._house)
+
+    def _told(self, event: object) -> None:
+        error = getattr(event, "exception", None)
+        sentence = error.message if isinstance(error, WispbillError) else repr(error) if error else "late"
+        log.error("scheduler.tick_failed", job=getattr(event, "job_id", ""), error=sentence)
+
+    # --- workers --------------------------------------------------------------------------------------
+
+    def _enlist(self, verb: str, integration_ids: list[str]) -> None:
+        with self._lock:
+            for integration_id in integration_ids:
+                self._wanted.setdefault(integration_id, set()).add(verb)
+                if integration_id not in self._busy and not self._house.stop.is_set():
+                    self._busy.add(integration_id)
+                    self._pool.submit(self._serve, integration_id)
+
+    def _serve(self, integration_id: str) -> None:
+        """Everything that this integration wants, one verb after the other."""
+        try:
+            while (verb := self._next_verb(integration_id)) is not None:
+                self._beats.beat()
+                self._run(integration_id, verb)
+        finally:
+            self._beats.rest()
+
+    def _next_verb(self, integration_id: str) -> str | None:
+        with self._lock:
+            wanted = self._wanted.get(integration_id, set())
+            for verb in VISITS:
+                if verb in wanted and not self._house.stop.is_set():
+                    wanted.discard(verb)
+                    return verb
+            self._wanted.pop(integration_id, None)
+            self._busy.discard(integration_id)
+            return None
+
+    def _run(self, integration_id: str, verb: str) -> None:
+        try:
+            visit(self._house, integration_id, verb, VISITS[verb])
+        except StoreError as error:
+            log.error(f"{verb}.store_failed", integration=integration_id, code=error.code, text=error.message)
+        except Exception:
+            log.exception(f"{verb}.failed", integration=integration_id)
+
+    # --- the clock ------------------------------------------------------------------------------------
+
+    def _watch_clock(self) -> None:
+        """The ticks are planned on the wall clock: re-plan them when it jumped. While it runs more than
+        a day ahead of what has passed since the start, nothing is pushed."""
+        clock = self._house.clock
+        wall, mono = clock.now(), clock.monotonic()
+        known_drift_s = 0.0
+        while not clock.wait(5, self._house.stop):
+            elapsed_s = clock.monotonic() - mono
+            drift_s = (clock.now() - wall).total_seconds() - elapsed_s
+            if abs(drift_s - known_drift_s) > DRIFT_S:
+                log.warning("clock.jumped", seconds=round(drift_s - known_drift_s))
+                known_drift_s = drift_s
+                for job in self._ticks.get_jobs():
+                    job.modify(next_run_time=clock.now())
+            if drift_s > PAUSE_DRIFT_S:
+                self._house.pauses["clock"] = "the clock jumped ahead by more than a day"
+            else:
+                self._house.pauses.pop("clock", None)
