@@ -88,12 +88,16 @@ class Reader:
         fault: WispbillError | None = None
         for ref in refs:
             try:
-                docs.append(self.document(ref))
+                doc = self.document(ref)
             except Missing:
-                yield Observation.missing(ref)
+                doc = {"deleted": True}
             except WispbillError as error:
                 fault = error
                 break
+            if doc.get("deleted"):
+                yield Observation.missing(ref)
+            else:
+                docs.append(doc)
         yield from self._complete(docs, None, None)
         if fault is not None:
             raise fault
