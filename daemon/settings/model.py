@@ -1,0 +1,201 @@
+"""The configuration: every section, key and default. `config/wispbill.example.toml` explains each.
+
+Defaults stand as they are written in TOML. A key that is read at each use can change while the daemon
+runs (`live`); one that something was built from needs a restart (`fixed`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from daemon.settings.units import (
+    Addresses,
+    BaseUrl,
+    DatabaseUrl,
+    Duration,
+    Folder,
+    IpOrNothing,
+    Listen,
+    Number,
+    OptionalPath,
+    PublicUrl,
+    Size,
+    Switch,
+    TimeOfDay,
+    Whole,
+    at_least,
+    size,
+)
+
+
+def live(default: object, **limits: Any) -> Any:
+    """A key that SIGHUP can change."""
+    return Field(default, validate_default=True, json_schema_extra={"restart": False}, **limits)
+
+
+def fixed(default: object, **limits: Any) -> Any:
+    """A key that takes a restart."""
+    return Field(default, validate_default=True, json_schema_extra={"restart": True}, **limits)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
+
+
+class DaemonSection(Section):
+    state_dir: Folder = fixed("/var/lib/wispbill")
+    runtime_dir: OptionalPath = fixed("")
+    workers: Whole = fixed(8, ge=1, le=64)
+    stop_within: Annotated[Duration, at_least("1s")] = live("60s")
+    log_level: Literal["debug", "info", "warning", "error"] = live("info")
+    log_format: Literal["auto", "json", "console"] = fixed("auto")
+    min_free_disk: Size = live("256MiB")
+
+
+class DatabaseSection(Section):
+    url: DatabaseUrl = fixed("")
+    pool: Whole = fixed(0, ge=0, le=200)
+
+
+class VaultSection(Section):
+    key_file: OptionalPath = fixed("")
+
+
+class PushSection(Section):
+    every: Annotated[Duration, at_least("1s")] = fixed("30s")
+    enabled: Switch = fixed(True)
+    concurrency: Whole = live(8, ge=1, le=64)
+    give_up_after: Annotated[Duration, at_least("1h")] = live("7d")
+    max_tries: Whole = live(30, ge=1, le=1000)
+
+
+class PullSection(Section):
+    every: Annotated[Duration, at_least("1s")] = fixed("5s")
+    enabled: Switch = fixed(True)
+    pace: Literal["realtime", "hourly", "daily"] = live("realtime")
+    reread_open: Annotated[Duration, at_least("1h")] = live("7d")
+    overlap: Annotated[Duration, at_least("1min")] = live("10min")
+
+
+class BrakeSection(Section):
+    share: Number = live(0.2, gt=0, le=1)
+    at_least: Whole = live(10, ge=1)
+
+
+class TidySection(Section):
+    at: TimeOfDay = live("03:15")
+    keep_backups: Whole = live(14, ge=1, le=1000)
+    backup_dir: OptionalPath = live("")
+    keep_observations: Annotated[Duration, at_least("1d")] = live("400d")
+    keep_hints: Annotated[Duration, at_least("1d")] = live("35d")
+    keep_runs: Annotated[Duration, at_least("1d")] = live("90d")
+
+
+class ReceiverSection(Section):
+    enabled: Switch = fixed(True)
+    listen: Listen = fixed("127.0.0.1:8470")
+    public_url: PublicUrl = fixed("")
+    trusted_proxy: IpOrNothing = fixed("")
+    threads: Whole = fixed(8, ge=1, le=64)
+    max_body: Annotated[Size, at_least("1KiB", size)] = fixed("256KiB")
+    header_timeout: Annotated[Duration, at_least("100ms")] = fixed("5s")
+    body_timeout: Annotated[Duration, at_least("100ms")] = fixed("10s")
+    connections: Whole = fixed(1000, ge=10, le=100_000)
+    per_address: Whole = fixed(20, ge=1)
+    per_minute: Whole = fixed(600, ge=1)
+    backlog: Whole = fixed(10_000, ge=1)
+
+
+class MonitoringSection(Section):
+    enabled: Switch = fixed(True)
+    listen: Listen = fixed("127.0.0.1:8471")
+    stale_after: Annotated[Duration, at_least("1min")] = live("15min")
+
+
+class NetworkSection(Section):
+    allow: Addresses = fixed(())
+
+
+class ProviderSection(Section):
+    base_url: BaseUrl = fixed("")
+    calls_per_second: Number = fixed(0.0, ge=0, le=1000)
+    rate_share: Number = fixed(0.8, gt=0, le=1)
+
+
+ProviderName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+
+
+class Settings(BaseSettings):
+    """The whole configuration, frozen. Made by `load`; lengths of time are seconds, sizes are bytes."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, validate_default=True
+    )
+
+    daemon: DaemonSection = DaemonSection()
+    database: DatabaseSection = DatabaseSection()
+    vault: VaultSection = VaultSection()
+    push: PushSection = PushSection()
+    pull: PullSection = PullSection()
+    brake: BrakeSection = BrakeSection()
+    tidy: TidySection = TidySection()
+    receiver: ReceiverSection = ReceiverSection()
+    monitoring: MonitoringSection = MonitoringSection()
+    network: NetworkSection = NetworkSection()
+    providers: dict[ProviderName, ProviderSection] = Field(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is handed in: the process's environment is read by `load`, and there alone."""
+        return (init_settings,)
+
+    def provider(self, name: str) -> ProviderSection:
+        """The section of this provider, or the defaults."""
+        return self.providers.get(name) or ProviderSection()
+
+    def database_url(self) -> str:
+        """May hold a password: for the driver alone."""
+        return self.database.url.get_secret_value() or f"sqlite://{self.daemon.state_dir}/wispbill.db"
+
+    def database_pool(self) -> int:
+        """Connections to keep: one for each worker, and some for the faces."""
+        return self.database.pool or self.daemon.workers + 4
+
+    def runtime_dir(self) -> Path:
+        return self.daemon.runtime_dir or self.daemon.state_dir
+
+    def backup_dir(self) -> Path:
+        return self.tidy.backup_dir or self.daemon.state_dir / "backups"
+
+
+def needs_restart(old: Settings, new: Settings) -> list[str]:
+    """The dotted keys whose change takes effect only when the daemon is started again, sorted."""
+    return sorted(_fixed_changes(old, new, ""))
+
+
+def _fixed_changes(old: BaseModel, new: BaseModel, prefix: str) -> list[str]:
+    found: list[str] = []
+    for name, field in type(new).model_fields.items():
+        was, now = getattr(old, name), getattr(new, name)
+        if isinstance(now, Section):
+            found += _fixed_changes(was, now, f"{name}.")
+        elif isinstance(now, dict):
+            for key in now.keys() | was.keys():
+                pair = (was.get(key) or ProviderSection(), now.get(key) or ProviderSection())
+                found += _fixed_changes(*pair, f"{name}.{key}.")
+        elif was != now and isinstance(field.json_schema_extra, dict) and field.json_schema_extra["restart"]:
+            found.append(prefix + name)
+    return found
