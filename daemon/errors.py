@@ -365,6 +365,11 @@ CATALOGUE: dict[str, Entry] = {
         "operator",
         "after the daemon started once, or `wispbill db upgrade`",
     ),
+    "WB-DB-MIGRATION": Entry(
+        "The database could not be brought to this version's schema; it was left as it was.",
+        "operator",
+        "at the next start",
+    ),
     "WB-DB-CORRUPT": Entry("The database is damaged.", "operator", "after `wispbill restore`"),
     "WB-DAEMON-RUNNING": Entry(
         "Another daemon already runs on this database.", "operator", "when that one has stopped"

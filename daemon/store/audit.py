@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.clock import to_micros
 from daemon.model import Document
+from daemon.store import records
 from daemon.store.fields import canonical
 from daemon.store.tables import Audit
 
@@ -15,6 +17,8 @@ PLATFORM = "*"
 """The chain of what belongs to no tenant: keys, tenants, backups."""
 
 GENESIS = "0" * 64
+
+COLUMNS = ("tenant_id", "seq", "at", "actor", "action", "object", "data", "prev", "hash")
 
 
 def append(tenant_id: str, *, actor: str, action: str, subject: str, data: Document, now: datetime) -> None:
@@ -50,19 +54,32 @@ class Broken:
 
 def verify() -> tuple[int, list[Broken]]:
     """Walk every chain; returns the rows checked and the first bad row of each broken chain."""
+    rows = Audit.select(*(getattr(Audit, name) for name in COLUMNS))
+    return verify_rows(rows.order_by(Audit.tenant_id, Audit.seq).dicts().iterator())
+
+
+def verify_rows(rows: Iterable[Document]) -> tuple[int, list[Broken]]:
+    """As `verify`, over rows from anywhere (a backup): COLUMNS as the table holds them, in the order of
+    tenant and seq."""
     broken: dict[str, Broken] = {}
     heads: dict[str, tuple[int, str]] = {}
     count = 0
-    for row in Audit.select().order_by(Audit.tenant_id, Audit.seq).iterator():
+    for row in rows:
         count += 1
-        if row.tenant_id in broken:
+        tenant_id = row["tenant_id"]
+        if tenant_id in broken:
             continue
-        seq, prev = heads.get(row.tenant_id, (0, GENESIS))
-        reason = _flaw(row, seq, prev)
+        reason = _flaw(row, *heads.get(tenant_id, (0, GENESIS)))
         if reason:
-            broken[row.tenant_id] = Broken(row.tenant_id, row.seq, reason)
-        heads[row.tenant_id] = (row.seq, row.hash)
+            broken[tenant_id] = Broken(tenant_id, row["seq"], reason)
+        heads[tenant_id] = (row["seq"], row["hash"])
     return count, list(broken.values())
+
+
+def latest(*, tenant_id: str | None = None, limit: int = 50) -> list[records.AuditRow]:
+    """The newest rows first, of one chain or of all."""
+    where = () if tenant_id is None else (Audit.tenant_id == tenant_id,)
+    return list(records.AuditRow.select(*where, order=Audit.id.desc(), limit=limit))
 
 
 def heads() -> dict[str, tuple[int, str]]:
@@ -73,13 +90,13 @@ def heads() -> dict[str, tuple[int, str]]:
     return found
 
 
-def _flaw(row: Audit, seq: int, prev: str) -> str | None:
-    if row.seq != seq + 1:
+def _flaw(row: Document, seq: int, prev: str) -> str | None:
+    if row["seq"] != seq + 1:
         return f"row {seq + 1} is missing"
-    if row.prev != prev:
+    if row["prev"] != prev:
         return "it does not follow the row before it"
-    names = ("tenant_id", "seq", "at", "actor", "action", "object", "data", "prev")
-    return None if _hash({name: getattr(row, name) for name in names}) == row.hash else "it was changed"
+    said = {name: row[name] for name in COLUMNS if name != "hash"}
+    return None if _hash(said) == row["hash"] else "it was changed"
 
 
 def _hash(row: Document) -> str:

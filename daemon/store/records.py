@@ -232,3 +232,17 @@ class Run(Record):
     counts: Document
     fault_code: str | None
     fault_text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow(Record):
+    table = tables.Audit
+    tenant_id: str
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    object: str
+    data: Document
+    prev: str
+    hash: str

@@ -22,6 +22,17 @@ def start(
     )
 
 
+def take_over(job: str, period: str, now: datetime, *, older_than: datetime) -> int | None:
+    """Inside a transaction: a run of this period that began before `older_than` and never finished, begun
+    anew; None where there is none, or somebody else was faster."""
+    left = (Run.job == job) & (Run.period == period) & Run.finished_at.is_null()
+    row = Run.get_or_none(left & (Run.started_at < older_than))
+    if row is None:
+        return None
+    same = (Run.id == row.id) & Run.finished_at.is_null() & (Run.started_at == row.started_at)
+    return row.id if Run.update(started_at=now).where(same).execute() else None
+
+
 def finish(
     run_id: int,
     now: datetime,
