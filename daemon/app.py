@@ -8,8 +8,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from daemon.clock import Clock, Entropy, SystemClock, SystemEntropy
 from daemon.errors import InvalidInput, StoreError, VaultError
@@ -29,6 +30,7 @@ from daemon.wire import Gate, HttpWire, Wire
 CACHED = 64
 """Adapters kept with their connections; the least used one is closed first."""
 
+M = TypeVar("M", bound=BaseModel)
 MakeWire = Callable[[str, Gate, float], Wire]
 
 
@@ -124,9 +126,9 @@ def read_credentials(name: str, document: Document) -> Credentials:
     return _checked(provider_class(name).credentials, document)
 
 
-def _checked[M](model: type[M], document: Document) -> M:
+def _checked(model: type[M], document: Document) -> M:
     try:
-        return model.model_validate(document)  # type: ignore[attr-defined,no-any-return]
+        return model.model_validate(document)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"])
@@ -152,6 +154,7 @@ def build(
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     stop = threading.Event()
     store = _open_store(settings, clock, entropy, probe, fast)
+    store.shared = not migrating
     if migrating:
         migrate.upgrade(store)
     else:
@@ -201,10 +204,13 @@ def _open_store(
 def check_keys(store: Store, vault: Vault) -> None:
     """Refuse a master key that is not the one this database was sealed with; note new ones. Raises
     VaultError."""
-    known = {key_id: check for key_id, check, _active, _since in secrets.keys()}
-    for key_id, check in known.items():
+    rows = secrets.keys()
+    known = {key_id: check for key_id, check, _active, _since in rows}
+    for key_id, check, active, _since in rows:
         if vault.has(key_id) and vault.check_value(key_id) != check:
             raise VaultError(f"master key {key_id} is not the one that this database was sealed with")
+        if active and vault.has(key_id):
+            vault.activate(key_id)
     in_use = secrets.count_by_key()
     lacking = [key_id for key_id in sorted(known) if not vault.has(key_id) and in_use.get(key_id)]
     if lacking:
@@ -212,10 +218,11 @@ def check_keys(store: Store, vault: Vault) -> None:
     new = [key_id for key_id in vault.key_ids() if key_id not in known]
     if new or not known:
         now = store.clock.now()
-        active = vault.active_id
+        first = not known
 
         def note() -> None:
             for key_id in new:
-                secrets.note_key(key_id, vault.check_value(key_id), active=key_id == active, now=now)
+                active = first and key_id == vault.active_id
+                secrets.note_key(key_id, vault.check_value(key_id), active=active, now=now)
 
         store.write("vault.note_keys", note)

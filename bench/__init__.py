@@ -1,0 +1,1 @@
+"""Figures beside their bare limits, measured in the same run: `make bench`."""
