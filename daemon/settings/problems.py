@@ -114,12 +114,12 @@ def _unknown(keys: Keys) -> str:
         return f"looks like a secret, and no secret stands in the configuration; {_advice(keys)}"
     known = fields_of(keys[:-1])
     what = "section" if len(keys) == 1 else "key"
-    close = difflib.get_close_matches(keys[-1], known, 1)
-    if close:
-        return f"is not a {what}; did you mean {'.'.join((*keys[:-1], close[0]))}?"
     elsewhere = [name for name in Settings.model_fields if keys[-1] in fields_of((name,))]
     if elsewhere:
         return f"is not a {what}; did you mean {elsewhere[0]}.{keys[-1]}?"
+    close = difflib.get_close_matches(keys[-1], known, 1)
+    if close:
+        return f"is not a {what}; did you mean {'.'.join((*keys[:-1], close[0]))}?"
     return f"is not a {what}; known here: {', '.join(sorted(known)) or 'none'}"
 
 

@@ -19,6 +19,9 @@ from daemon.vault.private import read_private_bytes, write_private
 
 KEY_FILE = "master.key"
 KEY_VARIABLE = "CREDENTIAL_ENCRYPTION_KEY"
+SYSTEM_KEY = Path("/etc/wispbill") / KEY_FILE
+"""From where the unit's LoadCredential= takes it. Systemd hands a credential to the daemon alone: root's
+CLI reads the file itself."""
 KEY_BYTES = 32
 MOST_ID = 2**32 - 1
 
@@ -47,9 +50,9 @@ class MasterKeys(Mapping[int, bytes]):
         """The keys of the key file (see `key_path`) and, as key 1, of $CREDENTIAL_ENCRYPTION_KEY. Raises
         InvalidInput where there is none, one is malformed, the two disagree, or others can read the file."""
         path = key_path(settings, environ)
-        named = settings.vault.key_file is not None
-        shared = _in_credentials(path, environ)
-        keys = _parse(path, read_private_bytes(path, shared=shared)) if named or path.exists() else {}
+        keys: dict[int, bytes] = {}
+        if settings.vault.key_file is not None or _is_there(path):
+            keys = _parse(path, read_private_bytes(path, shared=_in_credentials(path, environ)))
         text = environ.get(KEY_VARIABLE)
         if text:
             key = _decoded(text.strip())
@@ -100,13 +103,22 @@ class MasterKeys(Mapping[int, bytes]):
 
 def key_path(settings: Settings, environ: Mapping[str, str]) -> Path:
     """Where the key file is looked for: `[vault] key_file`, else systemd's credential `master.key`, else
-    `master.key` in the state folder."""
+    `master.key` in the state folder or, where only that one is there, in /etc/wispbill."""
     if settings.vault.key_file is not None:
         return settings.vault.key_file
     credentials = environ.get("CREDENTIALS_DIRECTORY")
-    if credentials and (Path(credentials) / KEY_FILE).exists():
+    if credentials and _is_there(Path(credentials) / KEY_FILE):
         return Path(credentials) / KEY_FILE
-    return settings.daemon.state_dir / KEY_FILE
+    own = settings.daemon.state_dir / KEY_FILE
+    return SYSTEM_KEY if not _is_there(own) and _is_there(SYSTEM_KEY) else own
+
+
+def _is_there(path: Path) -> bool:
+    """Also where we may not look: reading it then says why."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return True
 
 
 def _in_credentials(path: Path, environ: Mapping[str, str]) -> bool:

@@ -7,6 +7,7 @@ tag. What it is bound to is authenticated with it, so that a blob moved to anoth
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -37,6 +38,17 @@ class Vault:
         if not self.has(key_id):
             raise InvalidInput("WB-VAULT-KEY", f"master key {key_id} is not among the keys at hand")
         self.active_id = key_id
+
+    def learn(self, keys: MasterKeys, checks: Mapping[int, str]) -> None:
+        """Have these keys at hand from now on. `checks` are the check values of the known ones: raises
+        VaultError where a key is another one, or the active one is missing; then nothing changed."""
+        if self.active_id not in keys:
+            raise VaultError(f"master key {self.active_id} is missing, and it is the one that seals")
+        trial = Vault(keys, self._entropy)
+        for key_id in keys:
+            if checks.get(key_id, "") not in ("", trial.check_value(key_id)):
+                raise VaultError(f"master key {key_id} is not the one that this database was sealed with")
+        self._keys = keys
 
     def has(self, key_id: int) -> bool:
         return key_id in self._keys
