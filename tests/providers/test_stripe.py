@@ -24,10 +24,10 @@ from daemon.errors import (
 from daemon.model import DocStatus, FactKind, Mode
 from daemon.model.ids import is_our_key
 from daemon.money import Money
+from daemon.providers.contract import PlainJournal
 from daemon.providers.stripe import Stripe
 from daemon.providers.stripe.money import from_minor, to_minor
 from daemon.providers.stripe.setup import StripeCredentials
-from tests.providers.journal import PlainJournal
 from tests.providers.stripe_script import (
     KEY,
     PAYER,
