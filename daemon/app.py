@@ -7,6 +7,7 @@ import socket
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -156,12 +157,15 @@ def build(
     store = _open_store(settings, clock, entropy, probe, fast)
     store.shared = not migrating
     if migrating:
-        migrate.upgrade(store)
+        migrate.upgrade(store, settings.backup_dir())
     else:
         migrate.require_current(store)
-    keys = keys or MasterKeys.load(settings, environ if environ is not None else os.environ)
-    safe = Safe(store, Vault(keys, entropy))
+    surroundings = environ if environ is not None else os.environ
+    keys = keys or MasterKeys.load(settings, surroundings)
+    safe = Safe(store, Vault(keys, entropy), source=partial(MasterKeys.load, settings, surroundings))
     check_keys(store, safe.vault)
+    if migrating:
+        safe.announce()
     workshop = Workshop(settings, safe, clock, stop, make_wire or wires(clock, stop))
     return House(
         settings=settings,
@@ -184,9 +188,7 @@ def wires(clock: Clock, stop: threading.Event) -> MakeWire:
     return make
 
 
-def _open_store(
-    settings: Settings, clock: Clock, entropy: Entropy, probe: Probe | None, fast: bool
-) -> Store:
+def _open_store(settings: Settings, clock: Clock, entropy: Entropy, probe: Probe | None, fast: bool) -> Store:
     url = settings.database_url()
     if url.startswith("sqlite:"):
         folder = Path(url.removeprefix("sqlite://")).parent

@@ -12,6 +12,9 @@ RECOVERY = "recovery"
 CLOCK = "clock"
 """The latest wall time that a daemon saw, in microseconds."""
 
+KEYS = "keys"
+"""The ids of the master keys that the daemon has at hand; only under one of these may the CLI seal."""
+
 
 def get(key: str, default: Any = None) -> Any:
     row = Meta.get_or_none(Meta.key == key)

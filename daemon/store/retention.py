@@ -55,9 +55,7 @@ def drop_runs(store: Store, before: datetime) -> int:
     newest = [row[0] for row in Run.select(pw.fn.MAX(Run.id)).group_by(Run.job).tuples()]
 
     def candidates(after: int) -> pw.ModelSelect:
-        return Run.select(Run.id).where(
-            (Run.id > after) & (Run.started_at < before) & Run.id.not_in(newest)
-        )
+        return Run.select(Run.id).where((Run.id > after) & (Run.started_at < before) & Run.id.not_in(newest))
 
     return _delete(store, "tidy.runs", Run, candidates)
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from daemon.errors import StoreError, VaultError
+import peewee as pw
+import structlog
+
+from daemon.errors import InvalidInput, StoreError, VaultError
 from daemon.model import Document
-from daemon.store import records
+from daemon.settings import Settings
+from daemon.store import meta, records
 from daemon.store.database import Store
 from daemon.store.tables import Integration, Secret, VaultKey
-from daemon.vault import Vault
+from daemon.vault import MasterKeys, Vault
+
+log = structlog.get_logger()
 
 CREDENTIALS, WEBHOOK = "credentials", "webhook"
 """The fields: what the adapter is built from; the webhook secrets now valid, newest first."""
@@ -34,21 +41,62 @@ class Safe:
     """Opens and seals the secrets of integrations. Plain values never leave as text: JSON documents
     whose secrets the caller wraps in SecretStr at once."""
 
-    def __init__(self, store: Store, vault: Vault) -> None:
+    def __init__(self, store: Store, vault: Vault, *, source: Callable[[], MasterKeys] | None = None) -> None:
+        """`source` reads the key file again, where a key is met that is not at hand."""
         self._store = store
+        self._source = source
         self.vault = vault
+
+    def refresh(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        """SIGHUP: read the key file again. What is wrong with it is logged; the keys at hand stay."""
+        self._source = partial(MasterKeys.load, settings, environ)
+        self._reread()
+
+    def announce(self) -> None:
+        """By the daemon: write down which keys it has at hand."""
+        ids = self.vault.key_ids()
+        self._store.write("vault.announce", lambda: meta.put(meta.KEYS, ids))
+
+    def _reread(self) -> None:
+        if self._source is None:
+            return
+        known = {key_id: check for key_id, check, _active, _since in keys()}
+        try:
+            self.vault.learn(self._source(), known)
+        except (InvalidInput, VaultError) as error:
+            log.error("vault.not_reread", code=error.code, text=error.message)
+            return
+        now = self._store.clock.now()
+        new = [key_id for key_id in self.vault.key_ids() if key_id not in known]
+
+        def note() -> None:
+            for key_id in new:
+                note_key(key_id, self.vault.check_value(key_id), active=False, now=now)
+            meta.put(meta.KEYS, self.vault.key_ids())
+
+        self._store.write("vault.reread", note)
+        log.info("vault.reread", key_ids=self.vault.key_ids())
 
     def open(self, integration: records.Integration, field: str) -> Document | None:
         """The document, or None where there is none. Raises VaultError where it does not open, after
-        the row was quarantined."""
+        the row was quarantined; a key that is not at hand is no fault of the row."""
         sealed = _find(integration, field)
         if sealed is None:
             return None
+        if self._lacks_key(sealed):
+            self._reread()
         try:
             return dict(json.loads(self._open(sealed)))
         except VaultError:
-            self._store.write("vault.quarantine", lambda: quarantine(sealed.id, self._store.clock.now()))
+            if not self._lacks_key(sealed):
+                self._store.write("vault.quarantine", lambda: quarantine(sealed.id, self._store.clock.now()))
             raise
+
+    def _lacks_key(self, sealed: Sealed) -> bool:
+        try:
+            return not self.vault.has(self.vault.key_id(sealed.blob))
+        except VaultError:
+            return False
 
     def put(self, integration: records.Integration, field: str, document: Document) -> None:
         """Inside a transaction: seal and store, in place of exactly what is there now. Raises StoreError
@@ -90,6 +138,10 @@ class Safe:
         )
 
     def _seal(self, integration: records.Integration, field: str, document: Document) -> bytes:
+        """Under the key that the database calls active: another process may have rotated."""
+        active = active_key()
+        if active is not None and self.vault.has(active):
+            self.vault.activate(active)
         return self.vault.seal(
             json.dumps(document).encode(),
             tenant=integration.tenant_id,
@@ -121,10 +173,8 @@ def not_under(key_id: int, *, limit: int) -> list[Sealed]:
 
 
 def count_by_key() -> dict[int, int]:
-    counts: dict[int, int] = {}
-    for row in Secret.select(Secret.key_id):
-        counts[row.key_id] = counts.get(row.key_id, 0) + 1
-    return counts
+    query = Secret.select(Secret.key_id, pw.fn.COUNT(Secret.id)).group_by(Secret.key_id)
+    return {int(key_id): int(count) for key_id, count in query.tuples()}  # type: ignore[misc]
 
 
 def everything() -> Iterator[Sealed]:
@@ -160,6 +210,12 @@ def _sealed(where: object, *, limit: int | None) -> Iterator[Sealed]:
 def keys() -> list[tuple[int, str, bool, datetime]]:
     """Every key that this database knows: id, check value, whether it seals, since when."""
     return [(k.id, k.check_value, k.active, k.created_at) for k in VaultKey.select().order_by(VaultKey.id)]
+
+
+def active_key() -> int | None:
+    """The key that seals."""
+    row = VaultKey.get_or_none(VaultKey.active)
+    return None if row is None else int(row.id)
 
 
 def note_key(key_id: int, check_value: str, *, active: bool, now: datetime) -> None:
