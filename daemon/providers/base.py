@@ -108,7 +108,7 @@ class Provider:
         for draft in drafts:
             try:
                 yield PushResult(draft, pushed=self.push_one(draft, journal(draft)))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - errors are answers here
                 yield PushResult(draft, error=error)
 
     def push_one(self, draft: InvoiceDraft, journal: Journal) -> Pushed:
