@@ -207,6 +207,12 @@ CATALOGUE: dict[str, Entry] = {
     "WB-NOT-FOUND": Entry("What was named does not exist here.", "caller", "when asked again"),
     "WB-INPUT": Entry("A field is missing, unknown, or not in the right form.", "caller", "when asked again"),
     "WB-INPUT-TOO-LARGE": Entry("The input is larger than the limit.", "caller", "when asked again"),
+    "WB-INPUT-TOO-SLOW": Entry("The request did not arrive in time.", "caller", "when asked again"),
+    "WB-INPUT-TOO-FAST": Entry(
+        "More requests came than the limit allows; the answer says after how many seconds to come again.",
+        "caller",
+        "when asked again; the scheduled pull misses nothing",
+    ),
     "WB-MONEY-CURRENCY": Entry("The currency is not one of ISO 4217.", "caller", "when asked again"),
     "WB-MONEY-AMOUNT": Entry("The amount is not a positive decimal number.", "caller", "when asked again"),
     "WB-MONEY-DECIMALS": Entry(

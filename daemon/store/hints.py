@@ -29,18 +29,28 @@ def note(
         }
         for hint in hints
     ]
-    before = _highest(integration_id)
-    for start in range(0, len(rows), 100):
-        Hint.insert_many(rows[start : start + 100]).on_conflict_ignore().execute()
-    fresh = (Hint.integration_id == integration_id) & (Hint.id > before)
-    return int(Hint.select().where(fresh).count()) if rows else 0
+    return sum(
+        Hint.insert_many(rows[start : start + 100]).on_conflict_ignore().as_rowcount().execute()
+        for start in range(0, len(rows), 100)
+    )
 
 
-def _highest(integration_id: str) -> int:
-    last = (
-        Hint.select(Hint.id).where(Hint.integration_id == integration_id).order_by(Hint.id.desc()).limit(1)
-    ).scalar()
-    return int(last or 0)
+def note_everything(tenant_id: str, integration_id: str, *, source: str, now: datetime) -> None:
+    """Inside a transaction: one hint that stands for all those that are not stored one by one. There is
+    one such row for each integration; what used it up makes it wait again."""
+    row = {
+        "tenant_id": tenant_id,
+        "integration_id": integration_id,
+        "event_id": f"{EVERYTHING}:{source}",
+        "ref": None,
+        "source": source,
+        "kind": EVERYTHING,
+        "received_at": now,
+    }
+    Hint.insert(row).on_conflict(
+        conflict_target=[Hint.integration_id, Hint.event_id],
+        update={Hint.used_at: None, Hint.received_at: now},
+    ).execute()
 
 
 def waiting(integration_id: str, *, limit: int) -> list[records.Hint]:

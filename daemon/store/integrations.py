@@ -13,7 +13,7 @@ from daemon.errors import InvalidInput, NotFound
 from daemon.model import RUNNING, AccountInfo, Document, IntegrationState, SyncState
 from daemon.model.ids import INTEGRATION, new_id
 from daemon.store import audit, events, records
-from daemon.store.tables import Hint, Integration, Link
+from daemon.store.tables import Hint, Integration, Link, Secret
 
 S = IntegrationState
 
@@ -111,16 +111,10 @@ def get(tenant_id: str | None, name: str) -> records.Integration:
     return found
 
 
-def of_address(customer: str, provider: str) -> records.Integration:
-    """The integration that a customer's webhook address means, active or draining; raises NotFound."""
-    found = records.Integration.first(
-        (Integration.customer_id == customer)
-        & (Integration.provider == provider)
-        & Integration.state.in_([state.value for state in RUNNING])
-    )
-    if found is None:
-        raise NotFound("integration", customer)
-    return found
+def at_address(customer_id: str, provider: str) -> list[records.Integration]:
+    """What a customer's webhook address means: the active integration, and those that still drain."""
+    where = (Integration.customer_id == customer_id) & (Integration.provider == provider) & running()
+    return list(records.Integration.select(where, order=(Integration.state, Integration.id)))
 
 
 def listing(tenant_id: str | None = None, *, removed: bool = False) -> list[records.Integration]:
@@ -128,6 +122,14 @@ def listing(tenant_id: str | None = None, *, removed: bool = False) -> list[reco
     if not removed:
         where.append(Integration.removed_at.is_null())
     return list(records.Integration.select(*where, order=Integration.id))
+
+
+def leaving() -> list[records.Integration]:
+    """Those that drain, and removed ones whose secrets are still here."""
+    sealed = Secret.select(Secret.integration_id).distinct()
+    kept = (Integration.state == S.REMOVED.value) & Integration.id.in_(sealed)
+    where = (Integration.state == S.DRAINING.value) | kept
+    return list(records.Integration.select(where, order=Integration.id))
 
 
 def running() -> pw.Expression:

@@ -1,0 +1,111 @@
+"""What stands behind a webhook address: integration, adapter, keys; remembered for a moment.
+
+A burst must not open sealed secrets and read rows a thousand times. What changes (a rotation, a removed
+integration; often by another process) is seen after `TTL_S` at the latest; a delivery that does not
+verify is tried once more against what the database says now (`again`), so that a new secret counts at
+once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from daemon.errors import NotFound, Unsupported
+from daemon.house import House
+from daemon.model import RUNNING, Delivery, Hint
+from daemon.providers.base import Provider
+from daemon.store import integrations, records, webhook
+from daemon.store.webhook import WebhookKeys
+
+TTL_S = 2.0
+AGAIN_S = 0.25
+"""A flood of forged deliveries makes us read the database this often, for each address."""
+
+KEPT = 4096
+
+Key = tuple[str, ...]
+"""("integration", id) or ("customer", id, provider)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One integration that may be meant, with all that verifying a delivery takes."""
+
+    integration: records.Integration
+    provider: Provider
+    keys: WebhookKeys
+
+    def hints(self, delivery: Delivery) -> list[Hint]:
+        """Raises HintRejected, HintNotReady; NotFound where the provider sends no webhooks."""
+        try:
+            return self.provider.read_hints(delivery)
+        except Unsupported as error:
+            raise NotFound("webhook of", self.integration.provider) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an address meant at a moment (monotonic seconds); `those` is empty where it means nothing."""
+
+    those: tuple[Registered, ...]
+    at: float
+
+
+class Addresses:
+    """Safe for the server's threads; bounded, the least used address is forgotten first."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Key, Found] = OrderedDict()
+
+    def find(self, key: Key) -> Found:
+        """Raises NotFound; VaultError or InvalidInput where its secrets cannot be used; StoreError."""
+        return self._insist(key, self._recall(key, TTL_S) or self._look(key))
+
+    def again(self, key: Key, found: Found) -> Found | None:
+        """What the database says now, where `found` is older than that; raises as `find`."""
+        if self._house.clock.monotonic() - found.at < AGAIN_S:
+            return None
+        return self._insist(key, self._recall(key, AGAIN_S) or self._look(key))
+
+    def _insist(self, key: Key, found: Found) -> Found:
+        if not found.those:
+            raise NotFound("webhook address", "/".join(key))
+        return found
+
+    def _recall(self, key: Key, ttl_s: float) -> Found | None:
+        now = self._house.clock.monotonic()
+        with self._lock:
+            found = self._kept.get(key)
+            return found if found is not None and now - found.at < ttl_s else None
+
+    def _look(self, key: Key) -> Found:
+        at = self._house.clock.monotonic()
+        those = tuple(self._register(integration) for integration in _meant(key))
+        found = Found(those, at)
+        with self._lock:
+            self._kept[key] = found
+            self._kept.move_to_end(key)
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return found
+
+    def _register(self, integration: records.Integration) -> Registered:
+        keys = webhook.read(self._house.safe, integration)
+        return Registered(integration, self._house.providers(integration), keys)
+
+
+def _meant(key: Key) -> list[records.Integration]:
+    kind, *names = key
+    return integrations.at_address(*names) if kind == "customer" else _by_id(*names)
+
+
+def _by_id(integration_id: str) -> list[records.Integration]:
+    try:
+        found = integrations.get(None, integration_id)
+    except NotFound:
+        return []
+    return [found] if found.state in RUNNING else []

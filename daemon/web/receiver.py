@@ -1,0 +1,154 @@
+"""The receiver: bounded body, signature, hint stored, pull woken, 200. It cannot change an invoice, and
+the daemon is complete without it.
+
+Answers have no body: 200 accepted or known already, 401 the signature does not fit, 404 no such address,
+429 too fast (with Retry-After), 503 not stored (the provider sends it again). The limits on size and
+slowness are the server's (`web.server`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import bottle
+import structlog
+
+from daemon.errors import HintNotReady, HintRejected, InvalidInput, NotFound, Stopping, StoreError, VaultError
+from daemon.house import House
+from daemon.model import Delivery, Hint
+from daemon.store.webhook import WebhookKeys
+from daemon.web.access import WSGI, Environ, logged
+from daemon.web.addresses import Addresses, Found, Key, Registered
+from daemon.web.inbox import Inbox
+from daemon.web.limits import TOO_MANY, Budget, Refusal, client_of
+from daemon.web.nudge import Nudge
+from daemon.web.outcomes import Outcomes
+from daemon.web.routes import application
+
+ROOT = "/api/webhooks/billing"
+
+FORGED = Refusal("401 Unauthorized", HintRejected.code)
+UNKNOWN = Refusal("404 Not Found", "WB-NOT-FOUND")
+
+log = structlog.get_logger()
+
+
+def receiver_app(house: House, outcomes: Outcomes | None = None) -> WSGI:
+    """The three addresses of the design, as one WSGI application; `outcomes` counts for monitoring."""
+    receiver = Receiver(house, outcomes or Outcomes())
+    app = application()
+    app.route(f"{ROOT}/integrations/<integration_id>", "POST", receiver.of_integration)
+    app.route(f"{ROOT}/apps/<provider>/<app_id>", "POST", receiver.of_app)
+    app.route(f"{ROOT}/<customer_id>/<provider>", "POST", receiver.of_customer)
+    return logged(app, face="receiver", clock=house.clock, entropy=house.entropy)
+
+
+class Receiver:
+    """The routes' handlers; one for each process, used by all threads of the server."""
+
+    def __init__(self, house: House, outcomes: Outcomes) -> None:
+        self._house = house
+        self._outcomes = outcomes
+        self._addresses = Addresses(house)
+        self._inbox = Inbox(house)
+        self._nudge = Nudge(house, "pull")
+        # By client and address: a forger uses up its own budget, never the provider's.
+        self._forged = Budget(house.settings.receiver.per_minute, house.clock)
+
+    def of_integration(self, integration_id: str) -> Any:
+        return self._answer(("integration", integration_id))
+
+    def of_customer(self, customer_id: str, provider: str) -> Any:
+        return self._answer(("customer", customer_id, provider))
+
+    def of_app(self, provider: str, app_id: str) -> Any:
+        """A provider that signs by app has its own address for each app; no adapter at hand does."""
+        return self._refuse("unknown", UNKNOWN)
+
+    # --- one delivery ---------------------------------------------------------------------------------
+
+    def _answer(self, key: Key) -> Any:
+        environ: Environ = bottle.request.environ
+        forger = (client_of(environ.get("REMOTE_ADDR", "")), key)
+        wait_s = self._forged.wait_s(forger)
+        if wait_s:
+            return self._refuse("too_fast", TOO_MANY, wait_s)
+        try:
+            with self._house.store.session():
+                return self._deliver(key, environ)
+        except NotFound:
+            return self._refuse("unknown", UNKNOWN)
+        except HintRejected as error:
+            self._forged.take(forger)
+            log.warning("receiver.rejected", address="/".join(key), reason=error.message)
+            return self._refuse("forged", FORGED)
+        except (HintNotReady, Stopping, StoreError, VaultError, InvalidInput) as error:
+            log.error("receiver.not_stored", address="/".join(key), code=error.code, text=error.message)
+            return self._refuse("not_stored", Refusal("503 Service Unavailable", error.code, 30))
+
+    def _deliver(self, key: Key, environ: Environ) -> Any:
+        registered, hints = self._verified(key, environ)
+        stored = self._inbox.take_in(registered.integration, hints)
+        if stored.retry_after_s:
+            return self._refuse("too_fast", TOO_MANY, stored.retry_after_s)
+        if stored.fresh:
+            self._nudge()
+        self._outcomes.add("accepted" if stored.fresh else "duplicate" if hints else "of_no_concern")
+        return b""
+
+    def _verified(self, key: Key, environ: Environ) -> tuple[Registered, list[Hint]]:
+        """The integration whose keys fit, and what the delivery points at. Raises HintRejected."""
+        found = self._addresses.find(key)
+        arrived = _arrived(environ, self._house.clock.now())
+        try:
+            return _first_fitting(found, arrived)
+        except HintRejected:
+            now = self._addresses.again(key, found)
+            if now is None:
+                raise
+            return _first_fitting(now, arrived)
+
+    def _refuse(
+        self, outcome: str, refusal: Refusal, retry_after_s: int | None = None
+    ) -> bottle.HTTPResponse:
+        self._outcomes.add(outcome)
+        if retry_after_s is not None:
+            refusal = Refusal(refusal.status, refusal.code, retry_after_s)
+        return bottle.HTTPResponse(b"", refusal.status, dict(refusal.headers))
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A delivery before it is known whose it is: raw bytes, lower-case header names, when."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    at: datetime
+
+    def to(self, keys: WebhookKeys) -> Delivery:
+        return Delivery(self.body, self.headers, keys.url, keys.secrets, self.at)
+
+
+def _arrived(environ: Environ, at: datetime) -> Arrived:
+    length = environ.get("CONTENT_LENGTH") or "0"
+    headers = {
+        name[5:].replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
+    headers["content-type"] = environ.get("CONTENT_TYPE", "")
+    return Arrived(environ["wsgi.input"].read(int(length)), headers, at)
+
+
+def _first_fitting(found: Found, arrived: Arrived) -> tuple[Registered, list[Hint]]:
+    """A customer's address may mean two accounts, while one drains: whose secret fits, is meant."""
+    *others, last = found.those
+    for registered in others:
+        try:
+            return registered, registered.hints(arrived.to(registered.keys))
+        except HintRejected:
+            continue
+    return last, last.hints(arrived.to(last.keys))

@@ -1,0 +1,236 @@
+"""waitress in a thread, with limits on size, slowness and number of its clients."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.server import TcpWSGIServer
+from waitress.task import ThreadedTaskDispatcher
+
+from daemon.beats import Beats
+from daemon.clock import Clock
+from daemon.errors import ConfigError
+from daemon.web.access import WSGI
+from daemon.web.channel import Channel
+from daemon.web.limits import TOO_MANY, client_of
+
+IDLE_S = 60
+"""A connection between two requests is kept this long; one that has sent nothing yet, `header_timeout_s`."""
+
+MAX_HEADER = 16_384
+EVERY_S = 1.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many clients, and for how long."""
+
+    connections: int
+    per_address: int
+    header_timeout_s: float
+    body_timeout_s: float
+
+
+class WebServer:
+    """Serves one WSGI application on one address. `port` 0 lets the system choose; `trusted_proxy` is
+    the one address whose X-Forwarded-For counts, and which the limit per address spares."""
+
+    def __init__(
+        self,
+        app: WSGI,
+        *,
+        name: str,
+        host: str,
+        port: int,
+        clock: Clock,
+        beats: Beats | None = None,
+        threads: int = 8,
+        connections: int = 1000,
+        per_address: int = 20,
+        max_body: int = 262_144,
+        header_timeout_s: float = 5.0,
+        body_timeout_s: float = 10.0,
+        trusted_proxy: str = "",
+        at_thread_end: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.host = host
+        self._app = app
+        self._name = name
+        self._clock = clock
+        self._beats = beats
+        self._threads = threads
+        self._asked_port = port
+        self._at_thread_end = at_thread_end
+        self._patience = Patience(connections, per_address, header_timeout_s, body_timeout_s)
+        proxy = {"x-forwarded-for", "x-forwarded-proto"} if trusted_proxy else None
+        self._adjustments: dict[str, Any] = {
+            "trusted_proxy": trusted_proxy or None,
+            "trusted_proxy_headers": proxy,
+            # waitress refuses this many.
+            "max_request_body_size": max_body + 1,
+            "inbuf_overflow": max(max_body + 1, 524_288),
+        }
+        self._server: Listener | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, once started."""
+        return int(self._server.effective_port) if self._server else self._asked_port
+
+    def start(self) -> None:
+        """Listen, and serve in threads. Raises ConfigError where the address cannot be had."""
+        adjustments = Adjustments(
+            host=self.host,
+            port=self._asked_port,
+            ident=None,
+            threads=self._threads,
+            # Ours are `connections`; waitress stops listening at its own limit, which silences it.
+            connection_limit=1_000_000,
+            channel_timeout=IDLE_S,
+            cleanup_interval=EVERY_S,
+            asyncore_loop_timeout=EVERY_S,
+            max_request_header_size=MAX_HEADER,
+            clear_untrusted_proxy_headers=True,
+            log_socket_errors=False,
+            **self._adjustments,
+        )
+        dispatcher = Dispatcher(self._at_thread_end)
+        try:
+            self._server = Listener(self._app, adjustments, dispatcher, self._patience)
+        except OSError as error:
+            raise ConfigError(
+                f"[{self._name}] listen: {self.host}:{self._asked_port} cannot be had: {error.strerror}"
+            ) from error
+        self._server.clock, self._server.beat = self._clock, self._beat
+        dispatcher.set_thread_count(self._threads)
+        self._thread.start()
+
+    def stop(self, within_s: float) -> None:
+        """Answer what has arrived whole, take nothing new, and end; whoever is not answered by then is
+        cut off, and sends again."""
+        server = self._server
+        if server is None:
+            return
+        server.stopping = True
+        server.accepting = False
+        until = self._clock.monotonic() + within_s
+        while any(not c.idle for c in list(server.active_channels.values())):
+            if self._clock.monotonic() >= until:
+                break
+            self._clock.wait(0.02)
+        left_s = max(0.1, until - self._clock.monotonic())
+        server.task_dispatcher.shutdown(cancel_pending=True, timeout=left_s)
+        self._ended.set()
+        server.pull_trigger()
+        self._thread.join(timeout=5)
+
+    def _beat(self) -> None:
+        if self._beats is not None:
+            self._beats.beat()
+
+    def _run(self) -> None:
+        server = self._server
+        while server is not None and not self._ended.is_set():
+            try:
+                wasyncore.loop(timeout=EVERY_S, use_poll=True, map=server._map, count=1)
+            except Exception:
+                log.exception("web.loop_failed", server=self._name)
+                self._clock.wait(0.1)
+        if server is not None:
+            wasyncore.close_all(server._map, ignore_all=True)
+        if self._beats is not None:
+            self._beats.rest()
+
+
+class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
+    """waitress's pool. It warns of every task that waits, which in a burst is every one: said at debug."""
+
+    def __init__(self, at_thread_end: Callable[[], object]) -> None:
+        super().__init__()
+        self._at_thread_end = at_thread_end
+        self.queue_logger = logging.getLogger("waitress.queue")
+        self.queue_logger.setLevel(logging.ERROR)
+
+    def handler_thread(self, thread_no: int) -> None:
+        try:
+            super().handler_thread(thread_no)
+        finally:
+            with contextlib.suppress(Exception):
+                self._at_thread_end()
+
+
+class Listener(TcpWSGIServer):  # type: ignore[misc]
+    """The listening socket: who may connect, and once a second who is late."""
+
+    channel_class = Channel
+    clock: Clock
+    beat: Callable[[], None]
+    stopping = False
+
+    def __init__(self, app: WSGI, adjustments: Any, dispatcher: Dispatcher, patience: Patience) -> None:
+        self.patience = patience
+        super().__init__(app, dispatcher=dispatcher, adj=adjustments, sockinfo=adjustments.listen[0])
+
+    def handle_accept(self) -> None:
+        try:
+            accepted = self.accept()
+        except OSError as error:
+            # Out of file descriptors: without room the loop would spin on this very connection.
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._make_room()
+            return
+        if accepted is None:
+            return
+        conn, address = accepted
+        if self._is_one_too_many(address[0]):
+            _turn_away(conn)
+            return
+        if len(self.active_channels) >= self.patience.connections:
+            self._make_room()
+        with contextlib.suppress(OSError):
+            self.set_socket_options(conn)
+        Channel(self, conn, self.fix_addr(address), self.adj, map=self._map)
+
+    def _is_one_too_many(self, address: str) -> bool:
+        if address == self.adj.trusted_proxy:
+            return False
+        client = client_of(address)
+        there = sum(1 for channel in self.active_channels.values() if channel.client == client)
+        return there >= self.patience.per_address
+
+    def _make_room(self) -> None:
+        """Close the idle connection that is open longest."""
+        idle = [channel for channel in self.active_channels.values() if channel.idle]
+        if idle:
+            min(idle, key=lambda channel: channel.opened_at).handle_close()
+
+    def maintenance(self, now: float) -> None:
+        """waitress calls this between two polls, at most every `EVERY_S`."""
+        self.beat()
+        super().maintenance(now)
+        mono = self.clock.monotonic()
+        for channel in list(self.active_channels.values()):
+            channel.hurry(mono)
+
+
+def _turn_away(conn: socket.socket) -> None:
+    head = "".join(f"{name}: {value}\r\n" for name, value in TOO_MANY.headers)
+    answer = f"HTTP/1.1 {TOO_MANY.status}\r\nContent-Length: 0\r\nConnection: close\r\n{head}\r\n"
+    with contextlib.suppress(OSError):
+        conn.setblocking(False)
+        conn.send(answer.encode())
+    conn.close()
