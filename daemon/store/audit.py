@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+import peewee as pw
+
 from daemon.clock import to_micros
 from daemon.model import Document
 from daemon.store import records
@@ -84,10 +86,9 @@ def latest(*, tenant_id: str | None = None, limit: int = 50) -> list[records.Aud
 
 def heads() -> dict[str, tuple[int, str]]:
     """The last sequence number and hash of each chain, to be kept outside the database."""
-    found: dict[str, tuple[int, str]] = {}
-    for row in Audit.select(Audit.tenant_id, Audit.seq, Audit.hash).order_by(Audit.tenant_id, Audit.seq):
-        found[row.tenant_id] = (row.seq, row.hash)
-    return found
+    ends = Audit.select(pw.fn.MAX(Audit.id)).group_by(Audit.tenant_id)
+    rows = Audit.select(Audit.tenant_id, Audit.seq, Audit.hash).where(Audit.id.in_(ends))
+    return {row.tenant_id: (row.seq, row.hash) for row in rows}
 
 
 def _flaw(row: Document, seq: int, prev: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import peewee as pw
 
@@ -14,7 +15,7 @@ from daemon.store.tables import Hint, Link, Observation, Payment, Run
 BATCH = 500
 """Rows looked at for one transaction: far below 100 ms."""
 
-Query = Callable[[int], pw.ModelSelect]
+Query = Callable[[int], Any]
 
 
 def thin_observations(store: Store, before: datetime) -> int:
@@ -22,7 +23,7 @@ def thin_observations(store: Store, before: datetime) -> int:
     rests on. Returns how many went."""
     newer = Observation.alias()
 
-    def candidates(after: int) -> pw.ModelSelect:
+    def candidates(after: int) -> Any:
         superseded = newer.select(newer.id).where(
             (newer.link_id == Observation.link_id) & (newer.id > Observation.id)
         )
@@ -44,7 +45,7 @@ def thin_observations(store: Store, before: datetime) -> int:
 def drop_used_hints(store: Store, before: datetime) -> int:
     """Drop hints that were answered before `before`. A duplicate that comes later costs one spare read."""
 
-    def candidates(after: int) -> pw.ModelSelect:
+    def candidates(after: int) -> Any:
         return Hint.select(Hint.id).where((Hint.id > after) & (Hint.used_at < before))
 
     return _delete(store, "tidy.hints", Hint, candidates)
@@ -52,20 +53,20 @@ def drop_used_hints(store: Store, before: datetime) -> int:
 
 def drop_runs(store: Store, before: datetime) -> int:
     """Drop runs that began before `before`; the newest of each job stays."""
-    newest = [row[0] for row in Run.select(pw.fn.MAX(Run.id)).group_by(Run.job).tuples()]
+    newest = Run.select(pw.fn.MAX(Run.id)).group_by(Run.job)
 
-    def candidates(after: int) -> pw.ModelSelect:
+    def candidates(after: int) -> Any:
         return Run.select(Run.id).where((Run.id > after) & (Run.started_at < before) & Run.id.not_in(newest))
 
     return _delete(store, "tidy.runs", Run, candidates)
 
 
-def _delete(store: Store, label: str, table: type[pw.Model], candidates: Query) -> int:
+def _delete(store: Store, label: str, table: Any, candidates: Query) -> int:
     """Walk the candidates by id, a batch for each transaction. What may go now may go a moment later: a
     reading is never un-superseded, and payments rest on readings of their own transaction."""
     gone, last = 0, 0
     while True:
-        ids = [row[0] for row in candidates(last).order_by(table.id).limit(BATCH).tuples()]  # type: ignore[attr-defined]
+        ids = [row.id for row in candidates(last).order_by(table.id).limit(BATCH)]
         if not ids:
             return gone
         last = ids[-1]
@@ -73,5 +74,5 @@ def _delete(store: Store, label: str, table: type[pw.Model], candidates: Query) 
         gone += len(ids)
 
 
-def _delete_ids(table: type[pw.Model], ids: list[int]) -> None:
-    table.delete().where(table.id.in_(ids)).execute()  # type: ignore[attr-defined]
+def _delete_ids(table: Any, ids: list[int]) -> None:
+    table.delete().where(table.id.in_(ids)).execute()

@@ -22,6 +22,12 @@ def start(
     )
 
 
+def is_done(job: str, period: str) -> bool:
+    """Whether the run of this period came to its end, well or not."""
+    ended = Run.finished_at.is_null(False)
+    return Run.select().where((Run.job == job) & (Run.period == period) & ended).exists()
+
+
 def take_over(job: str, period: str, now: datetime, *, older_than: datetime) -> int | None:
     """Inside a transaction: a run of this period that began before `older_than` and never finished, begun
     anew; None where there is none, or somebody else was faster."""
