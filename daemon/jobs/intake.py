@@ -12,7 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from daemon.errors import InvalidInput
 from daemon.house import House
 from daemon.money import Money
-from daemon.store import customers, invoices, records
+from daemon.providers import provider_class
+from daemon.store import customers, integrations, invoices, records
 from daemon.store.invoices import NewInvoice, NewLine
 
 MAX_LINES = 100
@@ -80,6 +81,7 @@ def read(tenant: records.Tenant, raw: Mapping[str, Any], today: date) -> NewInvo
     )
     _check_total(new, given.total)
     _check_due(new, today)
+    _check_number(new)
     return new
 
 
@@ -129,6 +131,20 @@ def _check_total(new: NewInvoice, given: str | None) -> None:
         raise InvalidInput("WB-MONEY-AMOUNT", f"an invoice over {total} cannot be sent", field="lines")
     if given is not None and Money.parse(given, new.currency) != total:
         raise InvalidInput("WB-INPUT", f"total: it says {given}, the lines make {total.text}", field="total")
+
+
+def _check_number(new: NewInvoice) -> None:
+    """Where it goes to is known, so is how long a number may be there."""
+    integration = integrations.serving(new.tenant_id, new.customer_id)
+    if integration is None:
+        return
+    kind = provider_class(integration.provider)
+    if len(new.number) > kind.can.max_number_length:
+        raise InvalidInput(
+            "WB-INPUT",
+            f"number: {kind.label} takes at most {kind.can.max_number_length} characters",
+            field="number",
+        )
 
 
 def _check_due(new: NewInvoice, today: date) -> None:

@@ -117,6 +117,20 @@ def at_address(customer_id: str, provider: str) -> list[records.Integration]:
     return list(records.Integration.select(where, order=(Integration.state, Integration.id)))
 
 
+def serving(tenant_id: str, customer_id: str) -> records.Integration | None:
+    """Where this customer's next invoice goes: its own approved integration, else the tenant's default,
+    else nowhere yet. A removed or draining one takes no new invoices."""
+    closed = [S.REMOVED.value, S.DRAINING.value]
+    mine = (Integration.customer_id == customer_id) | Integration.customer_id.is_null()
+    found = list(
+        records.Integration.select(
+            (Integration.tenant_id == tenant_id) & mine & Integration.state.not_in(closed)
+        )
+    )
+    own = [one for one in found if one.customer_id is not None]
+    return next(iter(one for one in own if one.approved), None) if own else next(iter(found), None)
+
+
 def listing(tenant_id: str | None = None, *, removed: bool = False) -> list[records.Integration]:
     where = [] if tenant_id is None else [Integration.tenant_id == tenant_id]
     if not removed:
