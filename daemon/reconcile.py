@@ -7,7 +7,7 @@ of an invoice is one fold over its facts, computed here and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -70,6 +70,8 @@ def decide(known: Known, observation: Observation) -> Change | None:
     """The change that an observation makes; None where it says nothing new or is out of date."""
     if is_older(known, observation) or observation.status is DocStatus.UNKNOWN:
         return None
+    if observation.status is DocStatus.MISSING and known.doc_status is DocStatus.MISSING:
+        return None
     facts = () if observation.status is DocStatus.MISSING else _differences(known, observation)
     held = list(known.facts) + list(facts)
     doc = _remembered(known, observation)
@@ -99,17 +101,17 @@ def fold(total: Money, facts: Sequence[KnownFact], doc: DocStatus | None) -> Sta
     """Where an invoice of `total` stands with these facts, in any order and however often told."""
     live = effective(facts)
     currency = total.currency
-
-    def add(kind: FactKind, reverses: FactKind | None = None) -> Money:
-        amounts = (f.amount for f in live if f.kind is kind and (reverses is None or f.reverses is reverses))
-        return Money.total(amounts, currency)
-
-    paid = add(FactKind.PAYMENT) - add(FactKind.REVERSAL, FactKind.PAYMENT)
     zero = Money(0, currency)
-    paid = max(paid, zero)
-    refunded = add(FactKind.REFUND)
-    owed = max(total - add(FactKind.CREDIT) - add(FactKind.WRITE_OFF), zero)
-    status = _status(doc, paid=paid, owed=owed, refunded=refunded, live=live)
+
+    def net(kind: FactKind) -> Money:
+        told = Money.total((f.amount for f in live if f.kind is kind), currency)
+        undone = (f.amount for f in live if f.kind is FactKind.REVERSAL and f.reverses is kind)
+        return max(told - Money.total(undone, currency), zero)
+
+    paid, refunded = net(FactKind.PAYMENT), net(FactKind.REFUND)
+    owed = max(total - net(FactKind.CREDIT) - net(FactKind.WRITE_OFF), zero)
+    kinds = {fact.kind for fact in live if net(fact.kind).minor or not fact.amount.minor}
+    status = _status(doc, paid=paid, owed=owed, refunded=refunded, kinds=kinds)
     nothing_owed = status in (PaymentStatus.VOID, PaymentStatus.UNCOLLECTIBLE, PaymentStatus.REFUNDED)
     due = zero if nothing_owed else max(owed - paid, zero)
     last = max(
@@ -154,19 +156,18 @@ def gone_id(kind: FactKind, external_id: str) -> str:
     return f"{_GONE}{kind.value}:{external_id}"
 
 
-def _status(
-    doc: DocStatus | None, *, paid: Money, owed: Money, refunded: Money, live: Iterable[Fact]
+def _status(  # noqa: PLR0911 - a ladder: the first step that bears decides
+    doc: DocStatus | None, *, paid: Money, owed: Money, refunded: Money, kinds: Collection[FactKind]
 ) -> PaymentStatus:
-    kinds = {fact.kind for fact in live}
     if FactKind.DISPUTE in kinds:
         return PaymentStatus.DISPUTED
     if doc is DocStatus.UNCOLLECTIBLE and FactKind.WRITE_OFF in kinds:
         return PaymentStatus.UNCOLLECTIBLE
     if paid.minor and refunded.minor >= paid.minor and owed.minor <= paid.minor:
         return PaymentStatus.REFUNDED
-    if paid.minor > owed.minor:
+    if paid.minor - refunded.minor > owed.minor:
         return PaymentStatus.OVERPAID
-    if paid.minor and paid.minor == owed.minor:
+    if paid.minor and paid.minor >= owed.minor:
         return PaymentStatus.PAID
     if doc is DocStatus.VOID:
         return PaymentStatus.VOID
@@ -184,7 +185,7 @@ def _status(
 def _differences(known: Known, observation: Observation) -> list[KnownFact]:
     """New facts, edited ones as a new revision, gone ones as a reversal; in a fixed order."""
     seen = list(observation.facts)
-    balance = _balance(observation, known.total.currency)
+    balance = _balance(known, observation)
     if balance is not None:
         seen.append(balance)
     held = {(k.fact.kind, k.fact.external_id): k for k in sorted(known.facts, key=lambda k: k.revision)}
@@ -192,7 +193,7 @@ def _differences(known: Known, observation: Observation) -> list[KnownFact]:
     told = {(fact.kind, fact.external_id) for fact in seen}
     for fact in effective(known.facts):
         key = (fact.kind, fact.external_id)
-        if key not in told and fact.kind in observation.covers:
+        if key not in told and _would_show(observation, fact):
             gone = Fact(FactKind.REVERSAL, gone_id(*key), fact.amount, observation.as_of, reverses=fact.kind)
             changes.append(KnownFact(gone, held[key].revision))
     return changes
@@ -209,12 +210,23 @@ def _newer(held: dict[tuple[FactKind, str], KnownFact], fact: Fact) -> KnownFact
     return KnownFact(fact, old.revision + 1)
 
 
-def _balance(observation: Observation, currency: str) -> Fact | None:
-    """What the provider counts as paid beyond the payments that it itemises."""
+def _would_show(observation: Observation, fact: Fact) -> bool:
+    """Whether a read that does not tell this fact says that it is gone. The balance goes by the total."""
+    if fact.external_id == BALANCE:
+        return observation.paid_total is not None
+    return fact.kind in observation.covers
+
+
+def _balance(known: Known, observation: Observation) -> Fact | None:
+    """What the provider counts as paid beyond the payments that it itemises, now or, where this read
+    shows no payments, before."""
     if observation.paid_total is None:
         return None
-    itemised = Money.total((f.amount for f in observation.facts if f.kind is FactKind.PAYMENT), currency)
-    rest = observation.paid_total - itemised
+    told = {f.external_id: f.amount for f in observation.facts if f.kind is FactKind.PAYMENT}
+    if FactKind.PAYMENT not in observation.covers:
+        held = (f for f in effective(known.facts) if f.kind is FactKind.PAYMENT and f.external_id != BALANCE)
+        told = {f.external_id: f.amount for f in held} | told
+    rest = observation.paid_total - Money.total(told.values(), known.total.currency)
     return Fact(FactKind.PAYMENT, BALANCE, rest) if rest.minor > 0 else None
 
 
@@ -223,14 +235,20 @@ def _remembered(known: Known, observation: Observation) -> DocStatus | None:
     return known.doc_status if observation.status is DocStatus.MISSING else observation.status
 
 
-_SETTLED = (PaymentStatus.PAID, PaymentStatus.OVERPAID, PaymentStatus.REFUNDED)
+_NOTHING_OWED = (
+    PaymentStatus.PAID,
+    PaymentStatus.OVERPAID,
+    PaymentStatus.REFUNDED,
+    PaymentStatus.VOID,
+    PaymentStatus.UNCOLLECTIBLE,
+)
 
 
 def _alarming(known: Known, observation: Observation, after: Standing) -> str | None:
     """Bad news that is rare: worth a second look before it is believed."""
     if observation.status is DocStatus.MISSING and known.doc_status is not DocStatus.MISSING:
         return "missing"
-    if known.status in _SETTLED and after.due.minor > 0:
+    if known.status in _NOTHING_OWED and after.due.minor > 0:
         return "reopened"
     if after.status is PaymentStatus.VOID and known.status is not PaymentStatus.VOID:
         return "void"
