@@ -361,11 +361,14 @@ def test_a_first_look_without_a_date_starts_at_the_newest_event() -> None:
     assert a_stripe(feed(page)).changed(None).cursor == {"since": T0 - 350}
 
 
-def test_a_first_look_at_a_silent_account_looks_first_again() -> None:
-    script = feed(httpx.Response(200, json=a_list()))
-    stripe = a_stripe(script)
+def test_what_happens_first_in_a_silent_account_is_not_missed() -> None:
+    silent = httpx.Response(200, json=a_list())
+    first = httpx.Response(200, json=a_list(an_event("evt_1", "invoice.paid", an_invoice())))
+    stripe = a_stripe(feed(silent, first))
 
-    assert stripe.changed(stripe.changed(None).cursor).cursor == {"since": None}
+    changes = stripe.changed(stripe.changed(None).cursor)
+
+    assert [hint.ref for hint in changes.hints] == ["in_1"]
 
 
 def test_an_event_points_at_its_invoice() -> None:

@@ -27,11 +27,11 @@ _RESOLVED = 100
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """`since`: everything before has been read. Inside a run of pages: `after` is the last event read,
-    `until` where `since` may move when the run is whole. `resolved`: events whose payment was looked up,
-    so that reading them again within the overlap costs nothing."""
+    """`since`: everything before has been read (0: there was nothing to read yet). Inside a run of pages:
+    `after` is the last event read, `until` where `since` may move when the run is whole. `resolved`: events
+    whose payment was looked up, so that reading them again within the overlap costs nothing."""
 
-    since: int | None
+    since: int
     after: str | None = None
     until: int | None = None
     resolved: tuple[str, ...] = ()
@@ -40,18 +40,17 @@ class Cursor:
     def of(cls, document: Document) -> Cursor:
         try:
             return cls(
-                document["since"],
+                int(document["since"]),
                 document.get("after"),
                 document.get("until"),
                 tuple(document.get("resolved", ())),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise CursorLost from error
 
     def document(self) -> Document:
-        fields = {"since": self.since, "after": self.after, "until": self.until}
-        kept = {key: value for key, value in fields.items() if value is not None or key == "since"}
-        return {**kept, "resolved": list(self.resolved)} if self.resolved else kept
+        fields = {"after": self.after, "until": self.until, "resolved": list(self.resolved) or None}
+        return {"since": self.since} | {key: value for key, value in fields.items() if value is not None}
 
 
 class Feed:
@@ -60,9 +59,9 @@ class Feed:
 
     def changed(self, document: Document | None) -> Changes:
         """One page. Raises CursorLost where events that were not read may be gone."""
-        cursor = Cursor.of(document) if document is not None else Cursor(None)
-        if cursor.since is None:
+        if document is None:
             return Changes(cursor=self._start().document())
+        cursor = Cursor.of(document)
         answer = self._page(cursor)
         events = rows_of(answer.document)
         until = cursor.until or self._until(cursor, answer, events)
@@ -73,11 +72,11 @@ class Feed:
         return Changes(Cursor(until, resolved=resolved).document(), hints=hints)
 
     def _start(self) -> Cursor:
-        """From now on, as Stripe's clock tells it; a cursor without a mark where it does not."""
+        """From now on, as Stripe's clock tells it, or else its newest event; from the beginning where there
+        is none."""
         answer = self._api.ask("get", ("events",), {"limit": 1, "types": list(LISTENED)})
         times = [_date(answer.headers), *(_created(event) for event in rows_of(answer.document))]
-        now = next((time for time in times if time is not None), None)
-        return Cursor(None if now is None else now - OVERLAP_S)
+        return Cursor(next((time - OVERLAP_S for time in times if time is not None), 0))
 
     def _page(self, cursor: Cursor) -> Answer:
         more = {} if cursor.after is None else {"starting_after": cursor.after}
@@ -92,13 +91,12 @@ class Feed:
     def _until(self, cursor: Cursor, answer: Answer, events: list[Document]) -> int:
         """Where the mark may move after a run that starts with this page: five minutes behind Stripe's
         clock or, where no Date came, behind the newest event; never back."""
-        since = cursor.since or 0
         now = _date(answer.headers)
         if now is None:
-            now = max((_created(event) for event in events), default=since)
-        if now - since > REACH_S:
+            now = max((_created(event) for event in events), default=cursor.since)
+        if cursor.since and now - cursor.since > REACH_S:
             raise CursorLost
-        return max(since, now - OVERLAP_S)
+        return max(cursor.since, now - OVERLAP_S)
 
     def _hints(self, events: list[Document], cursor: Cursor) -> tuple[tuple[Hint, ...], tuple[str, ...]]:
         """A hint for each event that names an invoice; those that name a payment are looked up once."""
