@@ -1,0 +1,39 @@
+"""A thread that sends a double's webhooks over the network, for the demo."""
+
+from __future__ import annotations
+
+import threading
+
+from daemon.clock import Clock
+from daemon.sandbox.stripe import StripeDouble
+from daemon.sandbox.transport import Poster
+
+
+class Deliverer:
+    """One delivery after the other, in order; what is not answered 2xx comes back later."""
+
+    def __init__(self, double: StripeDouble, clock: Clock, *, pause_s: float = 0.05) -> None:
+        self._double = double
+        self._clock = clock
+        self._pause_s = pause_s
+        self._stop = threading.Event()
+        self._poster = Poster()
+        self._thread = threading.Thread(target=self._run, name="sandbox-deliverer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._poster.close()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            delivery = self._double.next_delivery()
+            if delivery is None:
+                self._clock.wait(self._pause_s, self._stop)
+            elif self._poster(delivery.url, delivery.headers, delivery.body):
+                self._double.delivered(delivery)
+            else:
+                self._double.failed(delivery)
