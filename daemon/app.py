@@ -20,10 +20,11 @@ from daemon.house import House
 from daemon.model import Document, Mode
 from daemon.policy import share_of
 from daemon.providers import provider_class
-from daemon.providers.base import Context, Credentials, Provider
+from daemon.providers.base import Context, Credentials, Provider, ProviderSettings
 from daemon.settings import Settings
 from daemon.store import database, migrate, records, secrets
 from daemon.store.database import Probe, Store
+from daemon.store.fields import canonical
 from daemon.store.secrets import CREDENTIALS, Safe
 from daemon.vault import MasterKeys, Vault
 from daemon.wire import Gate, HttpWire, Wire
@@ -48,14 +49,18 @@ class Workshop:
         self._make_wire = make_wire
         self._lock = threading.Lock()
         self._gates: dict[str, IntegrationGate] = {}
-        self._kept: OrderedDict[str, Provider] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[object, Provider]] = OrderedDict()
 
     def __call__(self, integration: records.Integration) -> Provider:
+        """The adapter as it was kept, unless its credentials or settings were changed since, by any
+        process."""
+        made_of = (self._safe.stamp(integration.id, CREDENTIALS), canonical(integration.settings))
         with self._lock:
             kept = self._kept.get(integration.id)
-            if kept is not None:
+            if kept is not None and kept[0] == made_of:
                 self._kept.move_to_end(integration.id)
-                return kept
+                return kept[1]
+        self.forget(integration.id)
         document = self._safe.open(integration, CREDENTIALS)
         if document is None:
             raise VaultError("this integration has no credentials; give them with `integrations rotate`")
@@ -68,7 +73,7 @@ class Workshop:
             gate=self.gate(integration),
         )
         with self._lock:
-            self._kept[integration.id] = provider
+            self._kept[integration.id] = (made_of, provider)
             while len(self._kept) > CACHED:
                 self._kept.popitem(last=False)
         return provider
@@ -104,7 +109,7 @@ class Workshop:
         return kind(
             Context(
                 credentials=read_credentials(name, credentials),
-                settings=_checked(kind.settings, settings),
+                settings=read_settings(name, settings),
                 wire=self._make_wire(name, gate, kind.can.deadline_s),
                 mode=mode,
                 base_url=base_url or self._settings.provider(name).base_url or None,
@@ -115,7 +120,7 @@ class Workshop:
         with self._lock:
             kept = self._kept.pop(integration_id, None)
         if kept is not None:
-            kept.close()
+            kept[1].close()
 
     def close(self) -> None:
         for integration_id in list(self._kept):
@@ -125,6 +130,11 @@ class Workshop:
 def read_credentials(name: str, document: Document) -> Credentials:
     """Raises InvalidInput (WB-CREDENTIALS-FORMAT) that says what is wrong, never what was given."""
     return _checked(provider_class(name).credentials, document)
+
+
+def read_settings(name: str, document: Document) -> ProviderSettings:
+    """Raises InvalidInput that says what is wrong."""
+    return _checked(provider_class(name).settings, document)
 
 
 def _checked(model: type[M], document: Document) -> M:

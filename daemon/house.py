@@ -9,6 +9,7 @@ from typing import Protocol
 
 from daemon.clock import Clock, Entropy
 from daemon.gate import IntegrationGate
+from daemon.model import Document, Mode
 from daemon.providers.base import Provider
 from daemon.settings import Settings
 from daemon.store import records
@@ -21,6 +22,12 @@ class Providers(Protocol):
 
     def __call__(self, integration: records.Integration) -> Provider:
         """Raises VaultError where the credentials do not open, InvalidInput where they are unusable."""
+        ...
+
+    def build(
+        self, name: str, credentials: Document, *, settings: Document, mode: Mode, base_url: str | None
+    ) -> Provider:
+        """An adapter of credentials that are not stored yet. Raises InvalidInput."""
         ...
 
     def gate(self, integration: records.Integration) -> IntegrationGate: ...

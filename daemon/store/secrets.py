@@ -98,6 +98,11 @@ class Safe:
         except VaultError:
             return False
 
+    def stamp(self, integration_id: str, field: str) -> datetime | None:
+        """When it was last written, by whichever process; None where there is none."""
+        same = (Secret.integration_id == integration_id) & (Secret.field == field)
+        return next((row.updated_at for row in Secret.select(Secret.updated_at).where(same)), None)
+
     def put(self, integration: records.Integration, field: str, document: Document) -> None:
         """Inside a transaction: seal and store, in place of exactly what is there now. Raises StoreError
         where somebody else wrote it meanwhile."""
