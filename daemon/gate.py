@@ -18,6 +18,9 @@ from daemon.policy import Breaker, Bucket, take
 PATIENCE_S = 20.0
 """A longer wait for the budget gives the worker back and comes again."""
 
+SHORTEST_S = 0.001
+"""Rounding may leave a wait that no clock can tell from none."""
+
 
 class IntegrationGate:
     """One for each integration and process; safe for the threads of one run."""
@@ -30,6 +33,7 @@ class IntegrationGate:
         self._lock = threading.Lock()
         self._buckets: dict[str, Bucket] = {}
         self._breaker = Breaker()
+        self._probing = False
         self.calls = 0
 
     def load(self, budget: Document, breaker: Document) -> None:
@@ -37,6 +41,7 @@ class IntegrationGate:
         with self._lock:
             self._buckets = {name: Bucket(float(b["tokens"]), int(b["at"])) for name, b in budget.items()}
             self._breaker = Breaker.load(breaker)
+            self._probing = False
             self.calls = 0
 
     def dump(self) -> tuple[Document, Document]:
@@ -66,15 +71,17 @@ class IntegrationGate:
                 return
             if waited_s + pause_s > PATIENCE_S:
                 raise Throttled("our own rate budget is used up", party=self._party, retry_after=pause_s)
-            self._clock.wait(pause_s, self._stop)
+            self._clock.wait(max(pause_s, SHORTEST_S), self._stop)
             waited_s += pause_s
 
     def leave(self, scope: str, *, ok: bool) -> None:
         with self._lock:
             self._breaker = self._breaker.after(ok, self._clock.now())
+            self._probing = False
 
     def _try(self, scope: str) -> float:
-        """Seconds to wait; 0 when the call may go. Raises Throttled while the breaker is open."""
+        """Seconds to wait; 0 when the call may go. Raises Throttled while the breaker is open, or half
+        open with its one probe under way."""
         with self._lock:
             now = self._clock.now()
             closed_at = self._breaker.closed_at(now)
@@ -84,7 +91,10 @@ class IntegrationGate:
                     party=self._party,
                     retry_after=(closed_at - now).total_seconds(),
                 )
+            if self._probing:
+                raise Throttled(f"{self._party} is being probed", party=self._party, retry_after=1.0)
             self._buckets, pause_s = take(self._buckets, self._limits, scope, now)
             if pause_s == 0:
                 self.calls += 1
+                self._probing = self._breaker.opened > 0
             return pause_s

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from daemon.clock import from_micros, to_micros
-from daemon.errors import NotYet, RemoteError, Throttled
+from daemon.errors import NotYet, RemoteError
 from daemon.model import Document, Limit, StepState
 
 # --- one durable step (reliability: push protocol) ---------------------------------------------------
@@ -81,11 +81,11 @@ def retry_at(error: Exception, attempts: int, now: datetime, fraction: float) ->
 
     `fraction` is a random number in [0, 1), `attempts` counts the tries so far.
     """
-    asked = error.retry_after if isinstance(error, Throttled | NotYet | RemoteError) else None
+    asked = error.retry_after if isinstance(error, NotYet | RemoteError) else None
     ceiling_s = min(BACKOFF_CAP_S, 2.0 * 2 ** min(attempts, 20))
     pause_s = fraction * ceiling_s
     if asked is not None:
-        pause_s = min(asked, BACKOFF_CAP_S) + fraction * min(ceiling_s, 2.0)
+        pause_s = min(max(asked, 0.0), BACKOFF_CAP_S) + fraction * min(ceiling_s, 2.0)
     return now + timedelta(seconds=pause_s)
 
 
@@ -119,13 +119,15 @@ class Breaker:
         return {name: getattr(self, name) for name in self.__slots__}
 
     def closed_at(self, now: datetime) -> datetime | None:
-        """When the next call may go; None: now."""
+        """When the next call (a probe, where it was open) may go; None: now."""
         return from_micros(self.open_until) if self.open_until > to_micros(now) else None
 
     def after(self, ok: bool, now: datetime) -> Breaker:
         """The breaker after a call. While half open, one success closes it and one failure opens it
-        for twice as long."""
+        for twice as long; while open, the answers to calls that were under way change nothing."""
         at = to_micros(now)
+        if self.closed_at(now) is not None:
+            return self
         if ok and self.opened:
             return Breaker(window_from=at, calls=1)
         fresh = at - self.window_from > WINDOW_S * 1_000_000
@@ -170,7 +172,7 @@ def take(
     for limit in limits:
         if limit.scope and limit.scope not in (scope, "*"):
             continue
-        name = f"{scope if limit.scope == '*' else limit.scope}/{limit.per_s:g}"
+        name = f"{f'*{scope}' if limit.scope == '*' else limit.scope}/{limit.per_s:g}"
         bucket = taken.get(name, Bucket(float(limit.calls), to_micros(now))).refilled(limit, now)
         if bucket.tokens < 1:
             wait_s = max(wait_s, (1 - bucket.tokens) * limit.per_s / limit.calls)
