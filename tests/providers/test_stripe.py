@@ -301,6 +301,31 @@ def test_a_person_may_have_a_withdrawn_invoice_tried_again() -> None:
     assert pushed.ref == "in_2"
 
 
+class LooksFirst(PlainJournal):
+    """A journal after a restore: it looks before every first send."""
+
+    def once(self, step: str, body: Any, send: Any, look: Any, **rules: Any) -> Any:
+        return super().once(step, body, send, look, **{**rules, "look_first": True})
+
+
+def test_after_a_restore_a_withdrawn_invoice_is_not_tried_again_by_itself() -> None:
+    taxed = an_invoice(status="draft", total=4860)
+    script = a_script(
+        **{
+            "GET invoices": a_list(),
+            "GET invoices/in_1": [DRAFT | {"lines": a_list()}, DRAFT],
+            ADD: taxed,
+            "DELETE invoices/in_1": {"id": "in_1", "deleted": True},
+        }
+    )
+
+    with pytest.raises(StepStuck) as caught:
+        a_stripe(script).push_one(a_draft(), LooksFirst())
+
+    assert caught.value.code == "WB-PUSH-TOTAL"
+    assert script.lines.count(CREATE) == 1
+
+
 def test_all_lines_are_counted_when_the_first_page_does_not_hold_them() -> None:
     lines = [a_line("1.00") for _ in range(12)]
     rows = [{"id": f"il_{i}", "amount": 100, "metadata": {"wispbill_line": str(i)}} for i in range(1, 13)]

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import re
 from contextlib import suppress
+from typing import TypeVar
 
 from daemon.errors import Missing, Rejected, StepStuck
 from daemon.model import Document, InvoiceDraft, Journal, PayerCreated, PayerDraft
@@ -26,6 +27,7 @@ SEARCH_LAG_S = 3600.0
 """Searchable within a minute as a rule, up to an hour in outages (https://docs.stripe.com/search)."""
 WITH_PAYMENTS = ["payments"]
 _TAKEN = re.compile(r"already|taken|in use|duplicate|unique|exists", re.IGNORECASE)
+A = TypeVar("A", Document, Document | None)
 _LINKS = ("hosted_invoice_url", "invoice_pdf")
 
 
@@ -104,12 +106,21 @@ class Pusher:
         made = journal.once(_step("create", attempt), body, self._create, self._find, lag_s=0)
         ref = str(made["id"])
         lines = {"invoice": ref, "total": total, "lines": lines_body(draft, self._settings)}
-        reckoned = journal.once(_step("lines", attempt), lines, self._add_lines, self._lines_there, lag_s=0)
+        now: list[Document] = []
+        reckoned = journal.once(
+            _step("lines", attempt),
+            lines,
+            lambda body, key: _noted(now, self._add_lines(body, key)),
+            lambda body: _noted(now, self._lines_there(body)),
+            lag_s=0,
+        )
         if not reckoned["differences"]:
             return ref
+        why = "; ".join(reckoned["differences"])
         journal.once(_step("withdraw", attempt), {"invoice": ref}, self._delete, self._is_gone, lag_s=0)
-        why = {"why": "; ".join(reckoned["differences"])}
-        journal.once(_step("stop", attempt), why, self._stop, self._go_on, lag_s=0)
+        journal.once(_step("stop", attempt), {"why": why}, self._stop, self._go_on, lag_s=0)
+        if now:  # after a restore every step looks first, and `stop` has nothing to look at
+            raise StepStuck("WB-PUSH-TOTAL", why)
         return None
 
     def _stop(self, body: Document, key: str) -> Document:
@@ -122,20 +133,21 @@ class Pusher:
     def _create(self, body: Document, key: str) -> Document:
         params = {name: value for name, value in body.items() if name != "total"}
         try:
-            return self._created(self._api.post("invoices", key=key, **params))
+            return _made(self._post_draft(params, key))
         except Rejected as error:
-            if error.param == "due_date":
-                # The due day has ended where Stripe counts; an invoice that is due today is due at once.
-                del params["due_date"]
-                return self._created(
-                    self._api.post("invoices", key=_key_of(key, "due now"), **params, days_until_due=0)
-                )
             if _number_taken(error):
                 return self._own_or_taken(body, error)
             raise
 
-    def _created(self, doc: Document) -> Document:
-        return {"id": doc["id"]}
+    def _post_draft(self, params: Document, key: str) -> Document:
+        """Where the due day has ended as Stripe counts, an invoice that is due today is due at once."""
+        try:
+            return self._api.post("invoices", key=key, **params)
+        except Rejected as error:
+            if error.param != "due_date":
+                raise
+        late = {name: value for name, value in params.items() if name != "due_date"}
+        return self._api.post("invoices", key=_key_of(key, "due now"), **late, days_until_due=0)
 
     def _own_or_taken(self, body: Document, error: Rejected) -> Document:
         found = self._find(body)
@@ -161,7 +173,7 @@ class Pusher:
             raise StepStuck("WB-PUSH-MISMATCH", "our reference is on an invoice of another customer")
         if doc.get("status") != "draft" and integer(doc, "total") != body["total"]:
             raise StepStuck("WB-PUSH-MISMATCH", "our reference is on an invoice with another total")
-        return self._created(doc)
+        return _made(doc)
 
     def _add_lines(self, body: Document, key: str) -> Document:
         doc = self._api.post("invoices", body["invoice"], "add_lines", key=key, lines=body["lines"])
@@ -244,6 +256,17 @@ class Pusher:
 def remembered(doc: Document) -> Document:
     """What the journal keeps of a live invoice: enough to observe it."""
     return {**scrubbed(doc), **{name: doc[name] for name in _LINKS if doc.get(name)}}
+
+
+def _noted(fresh: list[Document], answer: A) -> A:
+    """The answer, noted as one of this run's own."""
+    if answer is not None:
+        fresh.append(answer)
+    return answer
+
+
+def _made(doc: Document) -> Document:
+    return {"id": doc["id"]}
 
 
 def _step(name: str, attempt: int) -> str:
