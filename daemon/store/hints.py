@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+import peewee as pw
+
+from daemon.clock import from_micros
 from daemon.model import Hint as HintValue
 from daemon.store import records
-from daemon.store.tables import Hint
+from daemon.store.tables import Hint, Integration
 
 EVERYTHING = "everything"
 """Event id prefix of the flag that stands for an overflowing backlog: poll all."""
@@ -63,6 +66,14 @@ def count_waiting(integration_id: str | None = None) -> int:
     if integration_id is not None:
         where &= Hint.integration_id == integration_id
     return int(Hint.select().where(where).count())
+
+
+def backlog() -> tuple[int, datetime | None]:
+    """How many wait in all, and since when the oldest; one look into the index for each integration."""
+    unused = Hint.integration_id.in_(Integration.select(Integration.id)) & Hint.used_at.is_null()
+    row = Hint.select(pw.fn.COUNT(Hint.id), pw.fn.MIN(Hint.received_at)).where(unused).tuples().first()
+    count, oldest = row or (0, None)
+    return int(count), from_micros(oldest) if isinstance(oldest, int) else oldest
 
 
 def used(ids: Sequence[int], now: datetime) -> None:

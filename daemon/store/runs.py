@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import peewee as pw
 
@@ -83,3 +84,19 @@ def newest_of_each() -> list[records.Run]:
     """The last run of each job, for status pages."""
     newest = Run.select(pw.fn.MAX(Run.id)).group_by(Run.job)
     return list(records.Run.select(Run.id.in_(newest), order=Run.job))
+
+
+RECENT = 20_000
+
+
+def count_since(since: datetime) -> dict[tuple[str, str], int]:
+    """Runs that ended since then, by job and fault code (empty: none); of the `RECENT` newest at most."""
+    newest = int(Run.select(pw.fn.MAX(Run.id)).scalar() or 0)
+    code = pw.fn.COALESCE(Run.fault_code, "")
+    rows: Any = (
+        Run.select(Run.job, code, pw.fn.COUNT(Run.id))
+        .where((Run.id > newest - RECENT) & (Run.finished_at >= since))
+        .group_by(Run.job, code)
+        .tuples()
+    )
+    return {(job, fault): count for job, fault, count in rows}

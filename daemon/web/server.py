@@ -110,12 +110,18 @@ class WebServer:
         )
         dispatcher = Dispatcher(self._at_thread_end)
         try:
-            self._server = Listener(self._app, adjustments, dispatcher, self._patience)
+            self._server = Listener(
+                self._app,
+                adjustments,
+                dispatcher,
+                patience=self._patience,
+                clock=self._clock,
+                beat=self._beat,
+            )
         except OSError as error:
             raise ConfigError(
                 f"[{self._name}] listen: {self.host}:{self._asked_port} cannot be had: {error.strerror}"
             ) from error
-        self._server.clock, self._server.beat = self._clock, self._beat
         dispatcher.set_thread_count(self._threads)
         self._thread.start()
 
@@ -177,12 +183,21 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
     """The listening socket: who may connect, and once a second who is late."""
 
     channel_class = Channel
-    clock: Clock
-    beat: Callable[[], None]
     stopping = False
 
-    def __init__(self, app: WSGI, adjustments: Any, dispatcher: Dispatcher, patience: Patience) -> None:
+    def __init__(
+        self,
+        app: WSGI,
+        adjustments: Any,
+        dispatcher: Dispatcher,
+        *,
+        patience: Patience,
+        clock: Clock,
+        beat: Callable[[], None],
+    ) -> None:
         self.patience = patience
+        self.clock = clock
+        self.beat = beat
         super().__init__(app, dispatcher=dispatcher, adj=adjustments, sockinfo=adjustments.listen[0])
 
     def handle_accept(self) -> None:
