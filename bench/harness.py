@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 
 from daemon import app
-from daemon.clock import SystemClock, SystemEntropy
+from daemon.clock import SystemEntropy
 from daemon.house import House
 from daemon.model import AccountInfo, Mode
 from daemon.money import Money
@@ -69,7 +69,16 @@ class Sandbox:
 
 @contextmanager
 def sandbox(latency_ms: int = 0) -> Iterator[Sandbox]:
-    command = [sys.executable, "-m", "daemon.sandbox", "--key", KEY, "--no-rates", "--latency-ms", str(latency_ms)]
+    command = [
+        sys.executable,
+        "-m",
+        "daemon.sandbox",
+        "--key",
+        KEY,
+        "--no-rates",
+        "--latency-ms",
+        str(latency_ms),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -125,7 +134,13 @@ def connect(built: House) -> records.Integration:
 
     def work() -> records.Integration:
         tenant = tenants.add(
-            reference="bench", name="Bench", zone="UTC", currency="USD", actor="bench", now=now, entropy=entropy
+            reference="bench",
+            name="Bench",
+            zone="UTC",
+            currency="USD",
+            actor="bench",
+            now=now,
+            entropy=entropy,
         )
         made = integrations.add(
             tenant_id=tenant.id,
@@ -177,7 +192,14 @@ def _one(
     )
     line = invoices.NewLine("Internet, one month", Money(5000, "USD"), Money(0, "USD"))
     new = invoices.NewInvoice(
-        tenant.id, customer.id, f"INV-{n:06}", f"INV-{n:06}", "USD", today, today + timedelta(days=14), (line,)
+        tenant.id,
+        customer.id,
+        f"INV-{n:06}",
+        f"INV-{n:06}",
+        "USD",
+        today,
+        today + timedelta(days=14),
+        (line,),
     )
     return invoices.add(new, actor="bench", now=now, entropy=entropy)[0].id
 
@@ -190,9 +212,7 @@ def link_to(built: House, integration: records.Integration, pairs: list[tuple[st
         for invoice_id, ref in part:
             Link.update(integration_id=integration.id).where(Link.invoice_id == invoice_id).execute()
             link = links.of_invoice(invoice_id)
-            links.synced(
-                link.id, reference="", external_id=ref, number=None, now=now, next_pull_at=now
-            )
+            links.synced(link.id, reference="", external_id=ref, number=None, now=now, next_pull_at=now)
 
     for start in range(0, len(pairs), 500):
         part = pairs[start : start + 500]

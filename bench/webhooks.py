@@ -16,7 +16,7 @@ from typing import Any
 
 import peewee as pw
 
-from bench.harness import KEY, Figure, connect, folder, house
+from bench.harness import Figure, connect, folder, house
 from daemon.beats import Beats
 from daemon.clock import SystemClock
 from daemon.store.secrets import WEBHOOK
@@ -89,7 +89,13 @@ def _client(port: int, address: str, numbers: Iterable[int], times: list[float])
 
 
 def _body(n: int) -> bytes:
-    thing = {"id": f"in_{n:024}", "object": "invoice", "status": "paid", "amount_paid": 5000, "lines": "x" * 2000}
+    thing = {
+        "id": f"in_{n:024}",
+        "object": "invoice",
+        "status": "paid",
+        "amount_paid": 5000,
+        "lines": "x" * 2000,
+    }
     event = {
         "id": f"evt_{n:024}",
         "object": "event",
@@ -136,7 +142,9 @@ def _bare(path: Path) -> None:
         event = json.loads(body)
         with db.atomic("IMMEDIATE"):
             Row.insert(event=event["id"], ref=event["data"]["object"]["id"]).execute()
-        start("200 OK" if hmac.compare_digest(good, digest) else "401 Unauthorized", [("Content-Length", "0")])
+        start(
+            "200 OK" if hmac.compare_digest(good, digest) else "401 Unauthorized", [("Content-Length", "0")]
+        )
         return [b""]
 
     server = WebServer(app, host="127.0.0.1", port=0, threads=8)

@@ -44,7 +44,9 @@ ROWS = {
 
 
 def errors_page() -> str:
-    rows = (f"| `{code}` | {e.sentence} | {e.actor} | {e.next_try} |" for code, e in sorted(CATALOGUE.items()))
+    rows = (
+        f"| `{code}` | {e.sentence} | {e.actor} | {e.next_try} |" for code, e in sorted(CATALOGUE.items())
+    )
     return ERRORS_HEAD + "\n".join(rows) + "\n"
 
 

@@ -149,7 +149,9 @@ base_url = "{self._served.url}"
         self._run("db", "upgrade", quiet=True)
 
     def _connect(self) -> None:
-        self._run("tenants", "add", "demo", "--name", "Demo WISP", "--zone", "Europe/Berlin", "--currency", "USD")
+        self._run(
+            "tenants", "add", "demo", "--name", "Demo WISP", "--zone", "Europe/Berlin", "--currency", "USD"
+        )
         key = json.dumps({"secret_key": KEY})
         self._run("integrations", "add", "stripe", "--credentials", "-", given=key)
         integration = json.loads(self._run("integrations", "list", "--json", quiet=True))["integrations"][0]
@@ -250,7 +252,9 @@ base_url = "{self._served.url}"
         return {x["number"]: x["paymentStatus"] for x in self._invoices()} == self._expected
 
     def _invoices(self) -> list[dict[str, Any]]:
-        listed = json.loads(self._run("invoices", "list", "--limit", "1000", "--json", quiet=True))["invoices"]
+        listed = json.loads(self._run("invoices", "list", "--limit", "1000", "--json", quiet=True))[
+            "invoices"
+        ]
         return sorted(listed, key=lambda row: str(row["number"]))
 
     def _run(self, *words: str, given: str | None = None, quiet: bool = False) -> str:
@@ -272,7 +276,9 @@ base_url = "{self._served.url}"
         while not holds():
             if self._clock.monotonic() > until:
                 tail = (self._folder / "daemon.log").read_text(errors="replace")[-3000:]
-                raise RuntimeError(f"waited {PATIENCE_S:.0f} s in vain until {what}; the daemon says:\n{tail}")
+                raise RuntimeError(
+                    f"waited {PATIENCE_S:.0f} s in vain until {what}; the daemon says:\n{tail}"
+                )
             self._clock.wait(0.2)
 
     def _say(self, sentence: str) -> None:
