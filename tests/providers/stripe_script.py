@@ -12,6 +12,7 @@ import httpx
 
 from daemon.clock import SystemClock
 from daemon.model import InvoiceDraft, LineDraft, Mode, PayerDraft
+from daemon.model.ids import step_key
 from daemon.money import Money
 from daemon.providers.base import Context
 from daemon.providers.stripe import Stripe
@@ -196,3 +197,32 @@ def a_refusal(status: int, message: str = "no", **fields: Any) -> httpx.Response
     headers = fields.pop("headers", {})
     fault = {"type": "invalid_request_error", "message": message, **fields}
     return httpx.Response(status, json={"error": fault}, headers={"request-id": "req_9", **headers})
+
+
+DRAFT = an_invoice(status="draft", number=None)
+CREATE, ADD, FINALIZE, SEND = (
+    "POST invoices",
+    "POST invoices/in_1/add_lines",
+    "POST invoices/in_1/finalize",
+    "POST invoices/in_1/send",
+)
+GONE = httpx.ReadTimeout("slow")
+
+
+def a_script(**changed: Any) -> Script:
+    """A Stripe at which everything goes well."""
+    script = Script(
+        {
+            "GET customers": a_list(),
+            "POST customers": {"id": "cus_1", "object": "customer"},
+            CREATE: DRAFT,
+            ADD: DRAFT,
+            FINALIZE: an_invoice(),
+            SEND: an_invoice(),
+        }
+    )
+    script.routes |= changed
+    return script
+
+
+OUR_KEY = step_key(tenant="t", reference="r", account="a", operation="send", revision=0, send_no=0)

@@ -17,8 +17,7 @@ from daemon.clock import from_unix
 from daemon.errors import HintRejected
 from daemon.model import Delivery
 from daemon.providers.stripe.hints import read_hints, verify
-from tests.providers.stripe_script import T0, an_event, an_invoice
-from tests.providers.test_stripe_reading import OUR_KEY
+from tests.providers.stripe_script import OUR_KEY, T0, an_event, an_invoice
 
 SECRET, OLD = "whsec_current0000000000", "whsec_previous000000000"
 NOW = from_unix(T0)
