@@ -18,6 +18,7 @@ from daemon.providers.contract import Bench, PlainJournal, ProviderContract
 from daemon.providers.stripe import Stripe
 from daemon.providers.stripe.setup import StripeCredentials, StripeSettings
 from daemon.sandbox.stripe import StripeDouble
+from daemon.sandbox.transport import SandboxTransport
 from daemon.wire import HttpWire
 from tests.providers.spec import SpecTransport
 from tests.providers.stripe_script import KEY, OpenGate, a_draft, a_line
@@ -57,11 +58,11 @@ class CountedEntropy:
         return 0.5
 
 
-class DatedTransport(httpx.WSGITransport):
+class DatedTransport(SandboxTransport):
     """Adds the Date that any HTTP server adds."""
 
     def __init__(self, app: StripeDouble) -> None:
-        super().__init__(app=app)
+        super().__init__(app)
         self.clock = app.clock
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
