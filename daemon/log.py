@@ -42,9 +42,9 @@ _SHAPES = re.compile(
     r"""
       -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----.*?(?:-----END\ [A-Z ]*PRIVATE\ KEY-----|\Z)
     | (?<![A-Za-z0-9])(?:sk|rk|whsec)_[A-Za-z0-9+/=_-]{8,}        # Stripe, Standard Webhooks
-    | \bsq0[a-z]{3}-[A-Za-z0-9_-]{8,} | \bEAAA[A-Za-z0-9_-]{16,}    # Square
-    | \bA21A[A-Za-z0-9_-]{16,}                      # PayPal access tokens
-    | \beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)+   # JWT and JWE: Xero, QuickBooks
+    | (?<![A-Za-z0-9])sq0[a-z]{3}-[A-Za-z0-9_-]{8,} | (?<![A-Za-z0-9_-])EAAA[A-Za-z0-9_-]{16,}    # Square
+    | (?<![A-Za-z0-9_-])A21A[A-Za-z0-9_-]{16,}                      # PayPal access tokens
+    | (?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)+   # JWT and JWE: Xero, QuickBooks
     | (?<![A-Za-z0-9])wb_[A-Za-z0-9]{8}_[A-Za-z0-9_-]{8,}         # our API tokens
     | (?<=://)[^/\s"']+(?=@)                           # user and password of a URL
     | (?<=Bearer\ )[A-Za-z0-9._~+/=-]{6,} | (?<=bearer\ )[A-Za-z0-9._~+/=-]{6,}
@@ -52,16 +52,20 @@ _SHAPES = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_QUERY = re.compile(r"(?<=\w)\?[^\s\"'<>)]+=[^\s\"'<>)]*")
+_QUERY = re.compile(r"(?<=\w)\?[^\s\"'<>)?=]{1,100}=[^\s\"'<>)]*")
 _PAIR = re.compile(
     r"""
-    (?P<name>[\w-]*(?:secret|token|passw(?:or)?d|api[_-]?key|private[_-]?key|authorization|cookie|signature)[\w-]*)
-    (?P<sep>b?["']?\s*[=:]\s*)
-    (?!SecretStr\()
+    (?P<name>
+      (?:secret|token|passw(?:or)?d|api[_-]?key|private[_-]?key|authorization|cookie|signature)[\w-]{0,40}
+    )
+    (?P<sep>b?\\*["']?\s*[=:]\s*)
     (?:(?:Bearer|Basic)\ )?
-    (?:b?"[^"]*"|b?'[^']*'|[^\s"',;&)}\]]+)
+    (?:
+      b?\\*"(?:\\+.|[^"\\])*(?:"|\Z) | b?\\*'(?:\\+.|[^'\\])*(?:'|\Z)
+      | \{[^{}]*\}? | \[[^\[\]]*\]? | \([^()]*\)? | [^\s"',;&)}\]]+
+    )
     """,
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 

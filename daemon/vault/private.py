@@ -32,17 +32,23 @@ def read_private_bytes(path: Path, *, shared: bool = False) -> bytes:
         opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise InvalidInput(CODE, f"{path} cannot be read: {error.strerror}") from None
-    with os.fdopen(opened, "rb") as file:
-        facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode):
-            raise InvalidInput(CODE, f"{path} is not a regular file")
-        if facts.st_mode & 0o077 and not shared:
-            mode = stat.S_IMODE(facts.st_mode)
-            raise InvalidInput(CODE, f"{path} can be read by others (mode {mode:04o}): chmod 600 {path}")
-        content = file.read(MOST + 1)
+    try:
+        _check(path, os.fstat(opened), shared)
+        with os.fdopen(opened, "rb", closefd=False) as file:
+            content = file.read(MOST + 1)
+    finally:
+        os.close(opened)
     if len(content) > MOST:
         raise InvalidInput(CODE, f"{path} is larger than 64 KiB; it cannot be a secret")
     return content
+
+
+def _check(path: Path, facts: os.stat_result, shared: bool) -> None:
+    if not stat.S_ISREG(facts.st_mode):
+        raise InvalidInput(CODE, f"{path} is not a regular file")
+    mode = stat.S_IMODE(facts.st_mode)
+    if mode & 0o077 and not shared:
+        raise InvalidInput(CODE, f"{path} can be read by others (mode {mode:04o}): chmod 600 {path}")
 
 
 def write_private(path: Path, content: bytes) -> None:
