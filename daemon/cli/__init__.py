@@ -13,7 +13,23 @@ from daemon.cli.context import Desk, find_config
 from daemon.cli.errors import Sentences
 
 MODULES = (
+    "init",
     "run",
+    "status",
+    "jobs",
+    "find",
+    "explain",
+    "providers",
+    "tenants",
+    "customers",
+    "integrations",
+    "invoices",
+    "inbox",
+    "audit",
+    "keys",
+    "backup",
+    "restore",
+    "db",
     "demo",
 )
 """Each has a `register(app)`; `wispbill --help` lists their commands in this order."""

@@ -47,7 +47,8 @@ def desk_of(ctx: typer.Context) -> Desk:
 
 
 class Desk:
-    """One command's settings, House and actor. `options` go to `app.build` (tests: clock, wires)."""
+    """One command's settings, House and actor; `path` is the configuration's. `options` go to
+    `app.build` (tests give a clock or wires)."""
 
     def __init__(self, path: Path | None, *, environ: Mapping[str, str] = os.environ, **options: Any) -> None:
         self.path = path
@@ -98,6 +99,10 @@ class Desk:
             self.house.wake(wake)
         return answer
 
+    def open(self) -> House:
+        """The House, before the store's questions are asked."""
+        return self.house
+
     def close(self) -> None:
         if "house" in self.__dict__:
             self.house.close()
@@ -119,12 +124,28 @@ def login_name(environ: Mapping[str, str]) -> str:
 
 
 def drop_privileges(folder: Path) -> None:
-    """Where root calls, become the owner of the state folder (who is root: stay)."""
+    """Where root calls, become the owner of the state folder (who is root: stay). Root stays also where
+    that owner could not reach it: with DynamicUser= it lies below /var/lib/private, which is root's alone
+    (systemd.exec(5)). SQLite as root gives the files that it makes to the owner of the database, and
+    `FileLock` to the owner of the folder."""
     if os.geteuid() != 0 or not folder.exists():
         return
     owner = folder.stat()
-    if owner.st_uid == 0:
+    if owner.st_uid == 0 or not _may_reach(folder, owner):
         return
     os.setgroups([])
     os.setgid(owner.st_gid)
     os.setuid(owner.st_uid)
+
+
+def _may_reach(folder: Path, who: os.stat_result) -> bool:
+    """Whether a user may pass every folder on the way to this one."""
+    for parent in folder.resolve().parents:
+        facts = parent.stat()
+        if facts.st_uid == who.st_uid:
+            bit = 0o100
+        else:
+            bit = 0o010 if facts.st_gid == who.st_gid else 0o001
+        if not facts.st_mode & bit:
+            return False
+    return True

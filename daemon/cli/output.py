@@ -25,6 +25,8 @@ Tenant = Annotated[
     str | None, typer.Option(metavar="TENANT", help="Reference or id; not needed where there is one tenant.")
 ]
 
+Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")]
+
 Item = Mapping[str, Any]
 SAY_EVERY_S = 5.0
 

@@ -77,7 +77,7 @@ class Report:
             self.problems.append(problem)
 
 
-class _Undone(Exception):  # noqa: N818 - no error: how a dry run's batch is rolled back
+class _Undone(Exception):
     """A dry run's batch."""
 
 
@@ -376,6 +376,17 @@ def _json_item(n: int, line: str) -> Item:
     if not isinstance(value, dict):
         return _wrong(n, 'an invoice is an object, like {"number": …}')
     return Item(n, n, value)
+
+
+def snake_case(document: Mapping[str, Any]) -> dict[str, Any]:
+    """An invoice as the API takes it, with the names that intake reads; its lines too."""
+    found = {_snake(name): value for name, value in document.items()}
+    if isinstance(found.get("lines"), list):
+        found["lines"] = [
+            {_snake(name): value for name, value in line.items()} if isinstance(line, dict) else line
+            for line in found["lines"]
+        ]
+    return found
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from daemon.model.states import (
     SyncState,
     api_status,
     api_sync_status,
+    due_state,
 )
 
 __all__ = [
@@ -72,4 +73,5 @@ __all__ = [
     "Webhook",
     "api_status",
     "api_sync_status",
+    "due_state",
 ]

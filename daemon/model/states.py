@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 
 
@@ -91,6 +92,13 @@ class StepState(StrEnum):
 
 CLOSED = frozenset({PaymentStatus.PAID, PaymentStatus.OVERPAID, PaymentStatus.REFUNDED, PaymentStatus.VOID})
 """Nothing more is expected of these; they are read when something points at them."""
+
+
+def due_state(due_on: date, today: date) -> DueState:
+    """`today` is the tenant's."""
+    if today < due_on:
+        return DueState.NOT_DUE
+    return DueState.DUE if today == due_on else DueState.OVERDUE
 
 
 def api_sync_status(sync: SyncState, payment: PaymentStatus, due: DueState) -> str:

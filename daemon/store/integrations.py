@@ -36,7 +36,7 @@ def add(
     """Inside a transaction. Raises InvalidInput where the account is connected already, or where the
     tenant (or this customer) has an integration that is not removed."""
     _refuse_second(tenant_id, customer_id)
-    if account is not None:
+    if account is not None and account.account_id:
         refuse_taken_account(provider, mode, account.account_id)
     integration_id = new_id(INTEGRATION, now, entropy)
     Integration.insert(
@@ -47,7 +47,7 @@ def add(
         mode=mode,
         label=label,
         state=(S.ACTIVE if account is not None and not account.missing else S.TESTING).value,
-        account_id=account.account_id if account else None,
+        account_id=(account.account_id or None) if account else None,
         account_name=account.name if account else None,
         settings=settings,
         create_automatically=True,
@@ -244,11 +244,11 @@ def tested(integration: records.Integration, account: AccountInfo, *, now: datet
             "WB-ACCOUNT-DIFFERS",
             f"these credentials belong to {account.account_id}, the integration to {integration.account_id}",
         )
-    if not integration.account_id:
+    if not integration.account_id and account.account_id:
         refuse_taken_account(integration.provider, integration.mode, account.account_id)
     update(
         integration.id,
-        account_id=account.account_id,
+        account_id=account.account_id or None,
         account_name=account.name,
         tested_at=now,
         test_missing=list(account.missing),
@@ -266,6 +266,7 @@ def count_by_state(ids: Sequence[str]) -> dict[str, dict[str, int]]:
         .where(Link.integration_id.in_(list(ids)))
         .group_by(Link.integration_id, Link.state)
     )
-    for integration_id, state, n in query.tuples():
+    rows: Any = query.tuples()
+    for integration_id, state, n in rows:
         counts[integration_id][state] = n
     return counts

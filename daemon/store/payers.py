@@ -19,6 +19,12 @@ def known(integration_id: str, customer_ids: set[str]) -> dict[str, str]:
     return dict(query.tuples())
 
 
+def of_customer(customer_id: str) -> dict[str, str]:
+    """External ids by integration."""
+    query = Payer.select(Payer.integration_id, Payer.external_id).where(Payer.customer_id == customer_id)
+    return {row.integration_id: row.external_id for row in query}
+
+
 def note(
     *,
     tenant_id: str,

@@ -1,0 +1,83 @@
+"""`wispbill explain`: the whole story of an invoice in plain sentences, or what a WB- code means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from daemon.cli import output
+from daemon.cli.context import desk_of
+from daemon.errors import CATALOGUE
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from daemon.cli.shapes import Shape
+    from daemon.store import records
+
+
+def register(app: typer.Typer) -> None:
+    app.command("explain")(explain)
+
+
+def explain(
+    ctx: typer.Context,
+    what: Annotated[str, typer.Argument(metavar="INVOICE|WB-CODE", help="Number, id, ref:…, or a code.")],
+    *,
+    tenant: output.Tenant = None,
+    as_json: output.Json = False,
+) -> None:
+    """Tell what happened to an invoice, why we believe it, and what comes next."""
+    if what.upper() in CATALOGUE:
+        _code(what.upper(), as_json)
+        return
+    from daemon.store import invoices
+
+    desk = desk_of(ctx)
+    _story(desk.now, invoices.get(desk.tenant(tenant).id, what), as_json)
+
+
+def _code(code: str, as_json: bool) -> None:
+    entry = CATALOGUE[code]
+    if as_json:
+        output.document(
+            {"code": code, "sentence": entry.sentence, "actor": entry.actor, "next_try": entry.next_try}
+        )
+        return
+    output.facts(
+        {
+            "code": code,
+            "what happened": entry.sentence,
+            "who acts": entry.actor,
+            "tried again": entry.next_try,
+        }
+    )
+
+
+def _story(now: datetime, invoice: records.Invoice, as_json: bool) -> None:
+    from daemon.cli import shapes, timeline
+
+    shape = shapes.invoices([invoice], now)[0]
+    moments = timeline.of(invoice)
+    following = timeline.next_step(invoice, now)
+    if as_json:
+        output.document({"invoice": shape, "timeline": moments, "next": following})
+        return
+    output.say(_head(shape))
+    output.say("")
+    for moment in moments:
+        output.say(f"{output.text(moment['at'])}  {moment['sentence']}")
+    output.say("")
+    output.say(f"Because: {shape['proof'] or 'nothing was read about it yet'}.")
+    output.say(f"Next: {following}")
+
+
+def _head(shape: Shape) -> str:
+    status = shape["payment_status"].value.replace("_", " ")
+    late = f", {shape['overdue_days']} days late" if shape["overdue_days"] and shape["due"].minor else ""
+    return (
+        f"Invoice {shape['number']} ({shape['id']}) to {shape['customer_name']} "
+        f"({shape['customer_reference']}) over {shape['total']}: {shape['sync'].value}, {status}, "
+        f"{shape['due']} due on {shape['due_on']}{late}."
+    )

@@ -1,0 +1,367 @@
+"""`wispbill integrations`: accounts at providers, their credentials, settings and state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from daemon.cli import credentials, output
+from daemon.cli.context import desk_of
+from daemon.errors import InvalidInput
+from daemon.model.states import IntegrationState, Mode
+
+if TYPE_CHECKING:
+    from daemon.cli.context import Desk
+    from daemon.store import records
+
+group = typer.Typer(help="Accounts at providers.", no_args_is_help=True)
+
+COLUMNS = {
+    "id": "ID",
+    "provider": "PROVIDER",
+    "mode": "MODE",
+    "state": "STATE",
+    "account_name": "ACCOUNT",
+    "queue": "QUEUE",
+    "customer_id": "CUSTOMER",
+}
+
+Name = Annotated[str, typer.Argument(metavar="INTEGRATION", help="Its id, wbn_….")]
+S = IntegrationState
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(group, name="integrations")
+
+
+@group.command("add")
+def add(
+    ctx: typer.Context,
+    provider: Annotated[str, typer.Argument(help="What there is: wispbill providers.")],
+    *,
+    source: credentials.Source = None,
+    mode: Annotated[Mode | None, typer.Option(help="Refuse credentials of the other mode.")] = None,
+    customer: Annotated[
+        str | None, typer.Option(help="The customer's own; else the tenant's default.")
+    ] = None,
+    label: Annotated[str, typer.Option(help="A name for people.")] = "",
+    settings: Annotated[
+        str, typer.Option(metavar="JSON", help="The provider's settings, without secrets.")
+    ] = "",
+    tenant: output.Tenant = None,
+    as_json: output.Json = False,
+) -> None:
+    """Connect an account: read its credentials, test them, seal them."""
+    from daemon import app as wiring
+    from daemon.cli.given import as_document
+    from daemon.providers import provider_class
+
+    kind = provider_class(provider)
+    document = credentials.given(source)
+    if document is None:
+        document = credentials.prompted(kind.credentials)
+    found = credentials.mode_of(wiring.read_credentials(provider, document), mode)
+    own = as_document(settings, "--settings") if settings else {}
+    desk = desk_of(ctx)
+    owner = desk.tenant(tenant)
+    adapter = desk.house.providers.build(provider, document, settings=own, mode=found, base_url=None)
+    account = credentials.tested(adapter)
+    row = _store(
+        desk,
+        owner,
+        kind.label,
+        document,
+        account,
+        customer=customer,
+        label=label,
+        provider=provider,
+        settings=own,
+    )
+    _tell(row, as_json, f"{kind.label} ({row.mode}) is {row.state}: {row.id}")
+
+
+def _store(
+    desk: Desk,
+    owner: records.Tenant,
+    title: str,
+    document: dict[str, Any],
+    account: Any,
+    *,
+    customer: str | None,
+    label: str,
+    provider: str,
+    settings: dict[str, Any],
+) -> records.Integration:
+    from daemon.store import customers, integrations
+    from daemon.store.secrets import CREDENTIALS
+
+    def work() -> records.Integration:
+        row = integrations.add(
+            tenant_id=owner.id,
+            customer_id=customers.get(owner.id, customer).id if customer else None,
+            provider=provider,
+            mode=account.mode.value,
+            label=label or title,
+            settings=settings,
+            account=account,
+            base_url=None,
+            pace=desk.settings.pull.pace,
+            actor=desk.actor,
+            now=desk.now,
+            entropy=desk.house.entropy,
+        )
+        desk.house.safe.put(row, CREDENTIALS, document)
+        return row
+
+    return desk.write("integrations.add", work, wake="push")
+
+
+@group.command("list")
+def list_(
+    ctx: typer.Context,
+    *,
+    removed: Annotated[bool, typer.Option("--removed", help="Removed ones too.")] = False,
+    tenant: output.Tenant = None,
+    as_json: output.Json = False,
+) -> None:
+    """List the integrations, with their queues."""
+    from daemon.cli import shapes
+    from daemon.store import integrations
+
+    desk = desk_of(ctx)
+    desk.open()
+    rows = integrations.listing(desk.tenant_id(tenant), removed=removed)
+    queues = integrations.count_by_state([row.id for row in rows])
+    shown = [shapes.integration(row, queues[row.id]) for row in rows]
+    output.listing(
+        "integrations", shown, COLUMNS, as_json=as_json, empty="None yet: wispbill integrations add stripe"
+    )
+
+
+@group.command("show")
+def show(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> None:
+    """Show an integration: state, queue, fault, last reads. Never its credentials."""
+    from daemon.cli import shapes
+    from daemon.store import integrations
+
+    row = _named(desk_of(ctx), name)
+    shape = shapes.integration(row, integrations.count_by_state([row.id])[row.id])
+    if as_json:
+        output.document(shape)
+    else:
+        output.facts({key.replace("_", " "): value for key, value in shape.items()})
+
+
+@group.command("test")
+def test(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> None:
+    """Test the connection; an integration that waited for that becomes active."""
+    from daemon.store import integrations
+
+    desk = desk_of(ctx)
+    row = _named(desk, name)
+    account = credentials.tested(desk.house.providers(row))
+    desk.write(
+        "integrations.test",
+        lambda: integrations.tested(row, account, now=desk.now, actor=desk.actor),
+        wake="push",
+    )
+    row = integrations.get(None, row.id)
+    _tell(row, as_json, f"It is {row.state}.")
+    if account.missing:
+        raise typer.Exit(1)
+
+
+@group.command("rotate")
+def rotate(
+    ctx: typer.Context, name: Name, *, source: credentials.Source = None, as_json: output.Json = False
+) -> None:
+    """Replace the credentials by others of the same account; what waited for that goes out."""
+    from daemon import app as wiring
+    from daemon.providers import provider_class
+    from daemon.store import integrations
+    from daemon.store.secrets import CREDENTIALS
+
+    document = credentials.given(source)
+    desk = desk_of(ctx)
+    row = _named(desk, name)
+    if document is None:
+        document = credentials.prompted(provider_class(row.provider).credentials)
+    mode = credentials.mode_of(wiring.read_credentials(row.provider, document), Mode(row.mode))
+    adapter = desk.house.providers.build(
+        row.provider, document, settings=row.settings, mode=mode, base_url=row.base_url
+    )
+    account = credentials.tested(adapter)
+
+    def work() -> None:
+        integrations.tested(row, account, now=desk.now, actor=desk.actor)
+        desk.house.safe.put(row, CREDENTIALS, document)
+        _audit(desk, row, "integration.rotated", {"account": account.account_id})
+
+    desk.write("integrations.rotate", work, wake="push")
+    row = integrations.get(None, row.id)
+    _tell(row, as_json, f"The credentials are replaced; it is {row.state}.")
+
+
+@group.command("pause")
+def pause(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> None:
+    """Stop pushing and pulling until `resume`."""
+    _move(ctx, name, S.PAUSED, (S.ACTIVE, S.TESTING), as_json)
+
+
+@group.command("resume")
+def resume(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> None:
+    """Go on after `pause`."""
+    _move(ctx, name, S.ACTIVE, (S.PAUSED,), as_json)
+
+
+@group.command("remove")
+def remove(
+    ctx: typer.Context,
+    name: Name,
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="Destroy its secrets now; nothing more is read.")
+    ] = False,
+    as_json: output.Json = False,
+) -> None:
+    """Drain it: nothing new goes there, its open invoices are followed to their end, then its secrets go."""
+    from daemon.store import integrations, links
+
+    desk = desk_of(ctx)
+    row = _named(desk, name)
+
+    def work() -> None:
+        at_once = force or links.all_closed(row.id)
+        state = S.REMOVED if at_once else S.DRAINING
+        integrations.set_state(row, state, now=desk.now, actor=desk.actor)
+        if at_once:
+            desk.house.safe.destroy(row.id)
+
+    if row.state == S.REMOVED:
+        raise InvalidInput("WB-INPUT", "it is removed already")
+    desk.write("integrations.remove", work, wake="pull")
+    row = integrations.get(None, row.id)
+    sentence = "It is removed, and its secrets are destroyed."
+    if row.state == S.DRAINING:
+        sentence = "It drains: its open invoices are read until they close; then its secrets are destroyed."
+    _tell(row, as_json, sentence)
+
+
+@group.command("approve")
+def approve(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> None:
+    """Let a customer's own integration serve their invoices."""
+    _set(ctx, name, {"approved": True}, as_json)
+
+
+@group.command("set")
+def set_(
+    ctx: typer.Context,
+    name: Name,
+    *,
+    create_automatically: Annotated[
+        bool | None, typer.Option(help="Off: invoices wait until somebody syncs them.")
+    ] = None,
+    pull_status: Annotated[bool | None, typer.Option(help="Off: payments are not read.")] = None,
+    pace: Annotated[str | None, typer.Option(help="realtime, hourly or daily.")] = None,
+    label: Annotated[str | None, typer.Option(help="A name for people.")] = None,
+    settings: Annotated[
+        str | None, typer.Option(metavar="JSON", help="The provider's settings, all of them anew.")
+    ] = None,
+    as_json: output.Json = False,
+) -> None:
+    """Change an integration's settings."""
+    from daemon.cli.given import as_document, printable
+    from daemon.policy import PACES_S
+
+    if pace is not None and pace not in PACES_S:
+        raise InvalidInput("WB-INPUT", f"--pace is one of {', '.join(PACES_S)}", field="pace")
+    changes: dict[str, Any] = {
+        "create_automatically": create_automatically,
+        "pull_status": pull_status,
+        "pace": pace,
+        "label": printable("label", label) if label is not None else None,
+        "settings": as_document(settings, "--settings") if settings is not None else None,
+    }
+    changes = {key: value for key, value in changes.items() if value is not None}
+    if not changes:
+        raise InvalidInput("WB-INPUT", "say what to change; wispbill integrations set --help lists it")
+    _set(ctx, name, changes, as_json)
+
+
+@group.command("webhook")
+def webhook(
+    ctx: typer.Context,
+    name: Name,
+    *,
+    remove: Annotated[bool, typer.Option("--remove", help="Take it away at the provider.")] = False,
+    as_json: output.Json = False,
+) -> None:
+    """Have the provider tell us at once what changes, by registering our webhook there."""
+    from daemon.cli import hooks
+
+    desk = desk_of(ctx)
+    row = _named(desk, name)
+    row = hooks.take_away(desk, row) if remove else hooks.set_up(desk, row)
+    sentence = f"The provider tells {row.webhook_url}" if row.webhook_url else "No webhook is registered."
+    _tell(row, as_json, sentence)
+
+
+# --- shared -------------------------------------------------------------------------------------------
+
+
+def _named(desk: Desk, name: str) -> records.Integration:
+    from daemon.store import integrations
+
+    desk.open()
+    return integrations.get(None, name)
+
+
+def _move(
+    ctx: typer.Context, name: str, to: IntegrationState, allowed: tuple[IntegrationState, ...], as_json: bool
+) -> None:
+    from daemon.store import integrations
+
+    desk = desk_of(ctx)
+    row = _named(desk, name)
+    if row.state != to and row.state not in allowed:
+        raise InvalidInput("WB-INPUT", f"it is {row.state}; that cannot become {to.value}")
+    desk.write(
+        f"integrations.{to.value}",
+        lambda: integrations.set_state(row, to, now=desk.now, actor=desk.actor),
+        wake="push",
+    )
+    row = integrations.get(None, row.id)
+    _tell(row, as_json, f"It is {row.state}.")
+
+
+def _set(ctx: typer.Context, name: str, changes: dict[str, Any], as_json: bool) -> None:
+    from daemon.app import read_settings
+    from daemon.store import integrations
+
+    desk = desk_of(ctx)
+    row = _named(desk, name)
+    if "settings" in changes:
+        read_settings(row.provider, changes["settings"])
+
+    def work() -> None:
+        integrations.update(row.id, **changes)
+        _audit(desk, row, "integration.changed", {"fields": sorted(changes)})
+
+    desk.write("integrations.set", work, wake="push")
+    _tell(integrations.get(None, row.id), as_json, f"Changed: {', '.join(sorted(changes))}.")
+
+
+def _audit(desk: Desk, row: records.Integration, action: str, data: dict[str, Any]) -> None:
+    from daemon.store import audit
+
+    audit.append(row.tenant_id, actor=desk.actor, action=action, subject=row.id, data=data, now=desk.now)
+
+
+def _tell(row: records.Integration, as_json: bool, sentence: str) -> None:
+    from daemon.cli import shapes
+
+    if as_json:
+        output.document(shapes.integration(row))
+    else:
+        output.say(sentence)

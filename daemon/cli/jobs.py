@@ -1,0 +1,275 @@
+"""`wispbill push` and `wispbill pull`: a job's work now, under the same lease as the daemon's.
+
+Where a daemon runs it is nudged, and what it did is told; where none does, the work is done here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from daemon.cli import output
+from daemon.cli.context import desk_of
+from daemon.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from daemon.cli.context import Desk
+    from daemon.store import records
+
+PATIENCE_S = 60.0
+LOOK_EVERY_S = 0.2
+
+Only = Annotated[str | None, typer.Option(metavar="ID", help="Only this integration.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("push")(push)
+    app.command("pull")(pull)
+
+
+def push(
+    ctx: typer.Context,
+    *,
+    tenant: output.Tenant = None,
+    integration: Only = None,
+    dry_run: DryRun = False,
+    as_json: output.Json = False,
+) -> None:
+    """Send what is pending now."""
+    desk = desk_of(ctx)
+    chosen = _chosen(desk, tenant, integration)
+    if dry_run:
+        _print_push_plan(desk, chosen, as_json)
+        return
+    from daemon.store import links
+
+    desk.write("push.assign", lambda: links.assign(desk.now))
+    _work(desk, "push", chosen, as_json)
+
+
+def pull(
+    ctx: typer.Context,
+    *,
+    tenant: output.Tenant = None,
+    integration: Only = None,
+    dry_run: DryRun = False,
+    release_brake: Annotated[
+        bool, typer.Option("--release-brake", help="I looked there: apply what the brake holds.")
+    ] = False,
+    as_json: output.Json = False,
+) -> None:
+    """Read what changed now, and apply it."""
+    desk = desk_of(ctx)
+    chosen = _chosen(desk, tenant, integration)
+    if dry_run:
+        _print_pull_plan(desk, chosen, as_json)
+        return
+    desk.write("pull.ask", lambda: _ask(desk, chosen, release_brake))
+    _work(desk, "pull", chosen, as_json)
+
+
+def _chosen(desk: Desk, tenant: str | None, name: str | None) -> list[records.Integration]:
+    """The running integrations that are meant. Raises InvalidInput where the named one does not run."""
+    from daemon.model import RUNNING
+    from daemon.store import integrations
+
+    desk.open()
+    tenant_id = desk.tenant_id(tenant)
+    if name is None:
+        return [row for row in integrations.listing(tenant_id) if row.state in RUNNING]
+    row = integrations.get(tenant_id, name)
+    if row.state not in RUNNING:
+        raise InvalidInput("WB-INPUT", f"{row.id} is {row.state}; only active and draining ones run")
+    return [row]
+
+
+def _ask(desk: Desk, chosen: list[records.Integration], release_brake: bool) -> None:
+    """Inside a transaction: a poll is due now; a held brake is released, and what it holds is read."""
+    from daemon.store import audit, integrations, links
+
+    for row in chosen:
+        integrations.update(row.id, next_poll_at=desk.now)
+        if release_brake and row.brake and not row.brake.get("released"):
+            integrations.update(row.id, brake=dict(row.brake) | {"released": True})
+            links.read_all_open(row.id, desk.now)
+            audit.append(
+                row.tenant_id,
+                actor=desk.actor,
+                action="brake.released",
+                subject=row.id,
+                data=dict(row.brake),
+                now=desk.now,
+            )
+
+
+# --- the work -----------------------------------------------------------------------------------------
+
+
+def _work(desk: Desk, verb: str, chosen: list[records.Integration], as_json: bool) -> None:
+    """Do it here or have it done; print what became of each, exit 1 where one ended with a fault."""
+    if not chosen:
+        output.note("No integration runs; wispbill integrations list shows why.")
+    told = _hasten(desk, verb, chosen) if daemon_runs(desk) else [_visit(desk, verb, row) for row in chosen]
+    if as_json:
+        output.document({"job": verb, "integrations": told})
+    else:
+        for shape in told:
+            output.say(f"{shape['provider']} {shape['id']}: {_sentence(shape)}")
+    if any(shape["fault"] or shape["left"] for shape in told):
+        raise typer.Exit(1)
+
+
+def _sentence(shape: dict[str, Any]) -> str:
+    done = output.text(shape["counts"]) if shape["counts"] else "nothing to do"
+    if shape["left"]:
+        done += "; not finished yet, the daemon goes on"
+    fault = shape["fault"]
+    return f"{done}; {fault['code']}: {fault['text']}" if fault else done
+
+
+def daemon_runs(desk: Desk) -> bool:
+    """Whether a daemon holds this state folder; it keeps the lock for life."""
+    from daemon.store.locks import FileLock
+
+    lock = FileLock(desk.settings.daemon.state_dir / "daemon.lock")
+    if not lock.acquire():
+        return True
+    lock.release()
+    return False
+
+
+def _visit(desk: Desk, verb: str, row: records.Integration) -> dict[str, Any]:
+    from daemon.errors import WispbillError
+    from daemon.jobs.pull import pull as pull_work
+    from daemon.jobs.push import push as push_work
+    from daemon.jobs.visit import visit
+
+    until = desk.house.clock.monotonic() + PATIENCE_S
+    with output.progress(f"{verb} at {row.provider} {row.id}") as bar:
+        while True:
+            tally = visit(desk.house, row.id, verb, push_work if verb == "push" else pull_work)
+            if tally is not None or desk.house.clock.monotonic() >= until:
+                break
+            desk.house.clock.wait(LOOK_EVERY_S)
+        bar.advance()
+    if tally is None:
+        return _shape(row, {}, None, left=True)
+    fault = tally.fault or tally.trouble
+    text = fault.message if isinstance(fault, WispbillError) else str(fault)
+    return _shape(
+        row, tally.counts, {"code": getattr(fault, "code", "WB-INTERNAL"), "text": text} if fault else None
+    )
+
+
+def _hasten(desk: Desk, verb: str, chosen: list[records.Integration]) -> list[dict[str, Any]]:
+    """Nudge the daemon, wait until it has been there, and tell its runs."""
+    from daemon.store import views
+
+    before, asked_at = views.last_run_id(), desk.now
+    desk.house.wake(verb)
+    clock = desk.house.clock
+    until = clock.monotonic() + PATIENCE_S
+    waiting = {row.id for row in chosen}
+    while waiting and clock.monotonic() < until:
+        waiting = {one for one in waiting if not _is_done(desk, verb, one, asked_at)}
+        if waiting:
+            clock.wait(LOOK_EVERY_S)
+    told = []
+    for row in chosen:
+        runs = views.runs_since(before, verb, [row.id])
+        counts: dict[str, int] = {}
+        for run in runs:
+            for name, count in run.counts.items():
+                counts[name] = counts.get(name, 0) + count
+        last = runs[-1] if runs else None
+        fault = {"code": last.fault_code, "text": last.fault_text} if last and last.fault_code else None
+        told.append(_shape(row, counts, fault, left=row.id in waiting))
+    return told
+
+
+def _is_done(desk: Desk, verb: str, integration_id: str, asked_at: datetime) -> bool:
+    """Whether nobody is at it, and nothing that was due when we asked still is."""
+    from daemon.store import integrations, links
+
+    row = integrations.get(None, integration_id)
+    if row.lease_until is not None and row.lease_until > desk.now:
+        return False
+    if row.resume_at is not None and row.resume_at > desk.now:
+        return True
+    if verb == "push":
+        return not links.due_for_push(integration_id, asked_at, limit=1)
+    return row.polled_at is not None and row.polled_at >= asked_at
+
+
+def _shape(
+    row: records.Integration, counts: dict[str, int], fault: dict[str, Any] | None, *, left: bool = False
+) -> dict[str, Any]:
+    return {"id": row.id, "provider": row.provider, "counts": counts, "fault": fault, "left": left}
+
+
+# --- plans --------------------------------------------------------------------------------------------
+
+
+class _Undone(Exception):
+    """A plan was made."""
+
+
+def _print_push_plan(desk: Desk, chosen: list[records.Integration], as_json: bool) -> None:
+    """Assign as a push would, see what it would send, and undo the assignment."""
+    from daemon.jobs.push import plan
+    from daemon.store import links
+
+    planned: list[dict[str, Any]] = []
+
+    def work() -> None:
+        links.assign(desk.now)
+        for row in chosen:
+            planned.extend(
+                {
+                    "number": draft.number,
+                    "customer": draft.payer.name,
+                    "total": draft.total,
+                    "currency": draft.currency,
+                    "due_on": draft.due_on,
+                    "integration_id": row.id,
+                }
+                for draft in plan(desk.house, row)
+            )
+        raise _Undone
+
+    try:
+        desk.house.store.write("cli.push.plan", work)
+    except _Undone:
+        columns = {"number": "NUMBER", "customer": "CUSTOMER", "total": "TOTAL", "due_on": "DUE"}
+        columns["integration_id"] = "INTEGRATION"
+        output.listing("invoices", planned, columns, as_json=as_json, empty="Nothing would be sent.")
+
+
+def _print_pull_plan(desk: Desk, chosen: list[records.Integration], as_json: bool) -> None:
+    from daemon.store import hints, links
+
+    planned = [
+        {
+            "id": row.id,
+            "provider": row.provider,
+            "change_feed": "now"
+            if row.next_poll_at is None or row.next_poll_at <= desk.now
+            else row.next_poll_at,
+            "hints": hints.count_waiting(row.id),
+            "invoices_due": len(links.due_for_pull(row.id, desk.now, limit=100_000)),
+            "brake": row.brake,
+        }
+        for row in chosen
+    ]
+    columns = {
+        "id": "INTEGRATION",
+        "provider": "PROVIDER",
+        "change_feed": "CHANGES READ",
+        "hints": "HINTS",
+        "invoices_due": "INVOICES TO READ",
+    }
+    output.listing("integrations", planned, columns, as_json=as_json, empty="Nothing would be read.")

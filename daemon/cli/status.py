@@ -1,0 +1,214 @@
+"""`wispbill status`: is everything in agreement? If not: what is not, and the one command that settles it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from daemon.cli import output
+from daemon.cli.context import desk_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from daemon.cli.context import Desk
+    from daemon.cli.shapes import Shape
+    from daemon.store import records
+
+COLUMNS = {
+    "id": "INTEGRATION",
+    "provider": "PROVIDER",
+    "state": "STATE",
+    "account_name": "ACCOUNT",
+    "queue": "QUEUE",
+    "waiting_hints": "HINTS",
+    "read_ago": "LAST READ",
+    "webhook_ago": "LAST WEBHOOK",
+}
+FAILED_SHOWN = 20
+LATE_POLLS = 3
+
+
+def register(app: typer.Typer) -> None:
+    app.command("status")(status)
+
+
+def status(ctx: typer.Context, *, tenant: output.Tenant = None, as_json: output.Json = False) -> None:
+    """Is everything in agreement?"""
+    desk = desk_of(ctx)
+    desk.open()
+    shape = gathered(desk, desk.tenant_id(tenant))
+    if as_json:
+        output.document(shape)
+    else:
+        _print(shape)
+    if shape["problems"]:
+        raise typer.Exit(1)
+
+
+def gathered(desk: Desk, tenant_id: str | None) -> Shape:
+    """The whole status, as `--json` prints it."""
+    from daemon.cli.jobs import daemon_runs
+    from daemon.money import Money
+    from daemon.store import integrations, invoices, links, meta, runs, views
+
+    now = desk.now
+    rows = integrations.listing(tenant_id)
+    queues = integrations.count_by_state([row.id for row in rows])
+    shown = [_integration(row, queues[row.id], now) for row in rows]
+    running = daemon_runs(desk) if desk.house.store.is_sqlite else None
+    queue = links.count_by_state(tenant_id)
+    totals = views.sums(tenant_id)
+    shape: Shape = {
+        "daemon_running": running,
+        "integrations": shown,
+        "queue": queue,
+        "without_integration": links.unassigned(tenant_id),
+        "invoices": invoices.count_by_status(tenant_id),
+        "totals": [
+            {
+                "currency": x.currency,
+                "invoices": x.count,
+                "total": Money(x.total_minor, x.currency),
+                "paid": Money(x.paid_minor, x.currency),
+                "due": Money(x.due_minor, x.currency),
+            }
+            for x in totals
+        ],
+        "runs": [_run(row) for row in runs.newest_of_each()],
+        "recovery": meta.get(meta.RECOVERY) is not None,
+    }
+    problems = [*_of_integrations(desk, rows, now), *_of_invoices(tenant_id, shape)]
+    if running is False:
+        problems.insert(0, _problem("No daemon runs on this database.", "systemctl start wispbill"))
+    shape["problems"] = problems
+    return {"in_agreement": not problems, "sentence": _sentence(problems, queue)} | shape
+
+
+def _sentence(problems: list[Shape], queue: dict[str, int]) -> str:
+    if problems:
+        rest = f" And {len(problems) - 1} more." if len(problems) > 1 else ""
+        return f"Not everything is in agreement: {problems[0]['sentence']}{rest}"
+    under_way = sum(count for state, count in queue.items() if state != "synced")
+    if under_way:
+        return f"Everything is in agreement; {under_way} invoices are on their way."
+    return "Everything is in agreement."
+
+
+def _problem(sentence: str, command: str) -> Shape:
+    return {"sentence": sentence, "command": command}
+
+
+def _of_integrations(desk: Desk, rows: list[records.Integration], now: datetime) -> list[Shape]:
+    from daemon.cli.timeline import settling
+
+    found = []
+    for row in rows:
+        name = f"{row.provider} {row.account_name or row.id}"
+        command = settling(row)
+        if row.brake and not row.brake.get("released"):
+            found.append(_problem(f"The brake holds {row.brake.get('count')} changes of {name}.", command))
+        elif command:
+            why = f" ({row.fault_code}: {row.fault_text})" if row.fault_code else ""
+            found.append(_problem(f"{name} is {row.state.replace('_', ' ')}{why}.", command))
+        elif row.fault_code:
+            sentence = f"{name} is in trouble: {row.fault_code}: {row.fault_text}"
+            found.append(_problem(sentence, f"wispbill integrations test {row.id}"))
+        elif _is_late(desk, row, now):
+            since = output.text(row.polled_at) if row.polled_at else "ever"
+            found.append(
+                _problem(f"{name} was not read since {since}.", f"wispbill pull --integration {row.id}")
+            )
+    return found
+
+
+def _is_late(desk: Desk, row: records.Integration, now: datetime) -> bool:
+    """Whether several polls that were due did not happen."""
+    from daemon.model import RUNNING
+    from daemon.policy import poll_interval_s
+    from daemon.providers import provider_class
+
+    if row.state not in RUNNING or not row.pull_status:
+        return False
+    every_s = poll_interval_s(row.pace, provider_class(row.provider).can.min_poll_s)
+    patience_s = max(LATE_POLLS * every_s, desk.settings.monitoring.stale_after)
+    return (now - (row.polled_at or row.created_at)).total_seconds() > patience_s
+
+
+def _of_invoices(tenant_id: str | None, shape: Shape) -> list[Shape]:
+    from daemon.store import links, views
+
+    found = []
+    if shape["without_integration"]:
+        count = shape["without_integration"]
+        found.append(_problem(f"{count} invoices have no integration.", "wispbill integrations add …"))
+    refused = views.failed(tenant_id, limit=FAILED_SHOWN)
+    why = links.of_invoices([row.id for row in refused])
+    found += [
+        _problem(
+            f"Invoice {row.number}: {why[row.id].fault_code}: {why[row.id].fault_text}",
+            f"wispbill explain {row.number}",
+        )
+        for row in refused
+    ]
+    if shape["recovery"]:
+        found.append(
+            _problem("The database was restored; pushes look before they send.", "wispbill recovery")
+        )
+    return found
+
+
+def _integration(row: records.Integration, queue: dict[str, int], now: datetime) -> Shape:
+    from daemon.cli import shapes
+    from daemon.store import hints, views
+
+    oldest = views.oldest_unsent(row.id)
+    return shapes.integration(row, queue) | {
+        "waiting_hints": hints.count_waiting(row.id),
+        "oldest_unsent_at": oldest,
+        "lag_s": round((now - oldest).total_seconds()) if oldest else 0,
+        "read_ago": _ago(row.polled_at, now),
+        "webhook_ago": _ago(row.webhook_seen_at, now),
+    }
+
+
+def _run(row: records.Run) -> Shape:
+    return {
+        "job": row.job,
+        "started_at": row.started_at,
+        "finished_at": row.finished_at,
+        "counts": row.counts,
+        "fault": {"code": row.fault_code, "text": row.fault_text} if row.fault_code else None,
+    }
+
+
+def _ago(at: datetime | None, now: datetime) -> str | None:
+    if at is None:
+        return None
+    seconds = max(0, int((now - at).total_seconds()))
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit} ago"
+    return f"{seconds} s ago"
+
+
+def _print(shape: dict[str, Any]) -> None:
+    output.say(shape["sentence"])
+    for problem in shape["problems"]:
+        output.say(f"  {problem['sentence']}")
+        output.say(f"    {problem['command']}")
+    output.say("")
+    output.listing("integrations", shape["integrations"], COLUMNS, as_json=False, empty="No integrations.")
+    output.say("")
+    output.facts(
+        {
+            "queue": shape["queue"],
+            "invoices": shape["invoices"],
+            "totals": [f"{x['due']} due of {x['total']}" for x in shape["totals"]],
+            "next poll": min(
+                (x["next_poll_at"] for x in shape["integrations"] if x["next_poll_at"]), default=None
+            ),
+            "last runs": [f"{x['job']} {output.text(x['started_at'])}" for x in shape["runs"]],
+        }
+    )
