@@ -11,7 +11,8 @@ _CODES = {404: "WB-NOT-FOUND"}
 
 def application() -> bottle.Bottle:
     """An empty application. Errors have no body; what a handler lets through is for `access.logged`."""
-    app = bottle.Bottle(catchall=False)
+    app = bottle.Bottle()
+    app.config["catchall"] = False
     app.default_error_handler = _bare
     return app
 

@@ -29,6 +29,7 @@ IDLE_S = 60
 
 MAX_HEADER = 16_384
 EVERY_S = 1.0
+"""How often it is looked who is late; more often where less time is given."""
 
 log = structlog.get_logger()
 
@@ -74,17 +75,18 @@ class WebServer:
         self._asked_port = port
         self._at_thread_end = at_thread_end
         self._patience = Patience(connections, per_address, header_timeout_s, body_timeout_s)
-        proxy = {"x-forwarded-for", "x-forwarded-proto"} if trusted_proxy else None
+        self._every_s = min(EVERY_S, header_timeout_s, body_timeout_s)
         self._adjustments: dict[str, Any] = {
-            "trusted_proxy": trusted_proxy or None,
-            "trusted_proxy_headers": proxy,
             # waitress refuses this many.
             "max_request_body_size": max_body + 1,
             "inbuf_overflow": max(max_body + 1, 524_288),
         }
+        if trusted_proxy:
+            self._adjustments["trusted_proxy"] = trusted_proxy
+            self._adjustments["trusted_proxy_headers"] = {"x-forwarded-for", "x-forwarded-proto"}
         self._server: Listener | None = None
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread: threading.Thread | None = None
 
     @property
     def port(self) -> int:
@@ -101,13 +103,13 @@ class WebServer:
             # Ours are `connections`; waitress stops listening at its own limit, which silences it.
             connection_limit=1_000_000,
             channel_timeout=IDLE_S,
-            cleanup_interval=EVERY_S,
-            asyncore_loop_timeout=EVERY_S,
             max_request_header_size=MAX_HEADER,
             clear_untrusted_proxy_headers=True,
             log_socket_errors=False,
             **self._adjustments,
         )
+        # Its own reader of this setting takes whole seconds only.
+        adjustments.cleanup_interval = self._every_s
         dispatcher = Dispatcher(self._at_thread_end)
         try:
             self._server = Listener(
@@ -123,13 +125,14 @@ class WebServer:
                 f"[{self._name}] listen: {self.host}:{self._asked_port} cannot be had: {error.strerror}"
             ) from error
         dispatcher.set_thread_count(self._threads)
+        self._thread = threading.Thread(target=self._run, args=(self._server,), name=self._name, daemon=True)
         self._thread.start()
 
     def stop(self, within_s: float) -> None:
         """Answer what has arrived whole, take nothing new, and end; whoever is not answered by then is
         cut off, and sends again."""
-        server = self._server
-        if server is None:
+        server, self._server = self._server, None
+        if server is None or self._thread is None:
             return
         server.stopping = True
         server.accepting = False
@@ -148,16 +151,14 @@ class WebServer:
         if self._beats is not None:
             self._beats.beat()
 
-    def _run(self) -> None:
-        server = self._server
-        while server is not None and not self._ended.is_set():
+    def _run(self, server: Listener) -> None:
+        while not self._ended.is_set():
             try:
-                wasyncore.loop(timeout=EVERY_S, use_poll=True, map=server._map, count=1)
+                wasyncore.loop(timeout=self._every_s, use_poll=True, map=server._map, count=1)
             except Exception:
                 log.exception("web.loop_failed", server=self._name)
                 self._clock.wait(0.1)
-        if server is not None:
-            wasyncore.close_all(server._map, ignore_all=True)
+        wasyncore.close_all(server._map, ignore_all=True)
         if self._beats is not None:
             self._beats.rest()
 
@@ -234,7 +235,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
             min(idle, key=lambda channel: channel.opened_at).handle_close()
 
     def maintenance(self, now: float) -> None:
-        """waitress calls this between two polls, at most every `EVERY_S`."""
+        """waitress calls this between two polls, at most once in `EVERY_S`."""
         self.beat()
         super().maintenance(now)
         mono = self.clock.monotonic()
