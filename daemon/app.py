@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -164,6 +164,8 @@ def build(
     else is refused by another schema. Raises StoreError, VaultError, ConfigError or InvalidInput."""
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     stop = threading.Event()
+    if not migrating:
+        _refuse_missing(settings)
     store = _open_store(settings, clock, entropy, probe, fast)
     store.shared = not migrating
     if migrating:
@@ -176,8 +178,9 @@ def build(
     check_keys(store, safe.vault)
     if migrating:
         safe.announce()
-    workshop = Workshop(settings, safe, clock, stop, make_wire or wires(clock, stop))
-    return House(
+    make_wire = make_wire or wires(clock, stop, lambda within_s: house.beat(within_s))
+    workshop = Workshop(settings, safe, clock, stop, make_wire)
+    house = House(
         settings=settings,
         store=store,
         safe=safe,
@@ -187,15 +190,24 @@ def build(
         name=name or f"{socket.gethostname()}:{os.getpid()}",
         stop=stop,
     )
+    return house
 
 
-def wires(clock: Clock, stop: threading.Event) -> MakeWire:
+def wires(clock: Clock, stop: threading.Event, beat: Callable[[float], None]) -> MakeWire:
     """Production's wires, over real HTTP."""
 
     def make(party: str, gate: Gate, deadline_s: float) -> Wire:
-        return HttpWire(party=party, clock=clock, gate=gate, deadline_s=deadline_s)
+        return HttpWire(party, gate=gate, clock=clock, stop=stop, beat=beat, deadline_s=deadline_s)
 
     return make
+
+
+def _refuse_missing(settings: Settings) -> None:
+    """Only the daemon makes the database: what root's CLI made would be root's."""
+    url = settings.database_url()
+    if url.startswith("sqlite:") and not Path(url.removeprefix("sqlite://")).exists():
+        path = url.removeprefix("sqlite://")
+        raise StoreError("WB-DB-OLDER", f"there is no database at {path} yet: start the daemon once")
 
 
 def _open_store(settings: Settings, clock: Clock, entropy: Entropy, probe: Probe | None, fast: bool) -> Store:
@@ -208,7 +220,7 @@ def _open_store(settings: Settings, clock: Clock, entropy: Entropy, probe: Probe
             raise StoreError(
                 "WB-DB-READONLY", f"the state folder {folder} cannot be made: {error.strerror}"
             ) from error
-    options = {} if probe is None else {"probe": probe}
+    options: dict[str, Any] = {} if probe is None else {"probe": probe}
     pool = settings.database.pool or settings.daemon.workers + 4
     return database.connect(url, clock=clock, entropy=entropy, pool=pool, fast=fast, **options)
 

@@ -142,10 +142,7 @@ def _may_reach(folder: Path, who: os.stat_result) -> bool:
     """Whether a user may pass every folder on the way to this one."""
     for parent in folder.resolve().parents:
         facts = parent.stat()
-        if facts.st_uid == who.st_uid:
-            bit = 0o100
-        else:
-            bit = 0o010 if facts.st_gid == who.st_gid else 0o001
-        if not facts.st_mode & bit:
+        others = 0o010 if facts.st_gid == who.st_gid else 0o001
+        if not facts.st_mode & (0o100 if facts.st_uid == who.st_uid else others):
             return False
     return True

@@ -22,6 +22,9 @@ class FileLock:
     def acquire(self) -> bool:
         """Take the lock; False where another process (or another FileLock) has it."""
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if os.geteuid() == 0:  # the daemon, which is not root, must be able to open it
+            owner = self.path.parent.stat()
+            os.fchown(fd, owner.st_uid, owner.st_gid)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any, cast
 
 import peewee as pw
 import structlog
 
 from daemon.errors import InvalidInput, StoreError, VaultError
-from daemon.model import Document
+from daemon.model import Document, IntegrationState
 from daemon.settings import Settings
-from daemon.store import meta, records
+from daemon.store import events, integrations, meta, records
 from daemon.store.database import Store
 from daemon.store.tables import Integration, Secret, VaultKey
 from daemon.vault import MasterKeys, Vault
@@ -172,6 +173,29 @@ def quarantine(secret_id: int, now: datetime) -> None:
     Secret.update(quarantined_at=now).where(Secret.id == secret_id).execute()
 
 
+def give_up(sealed: Sealed, error: VaultError, *, now: datetime) -> None:
+    """Inside a transaction: quarantine a blob that does not open and stop its integration, which says so;
+    the others go on."""
+    quarantine(sealed.id, now)
+    integration = integrations.get(None, sealed.integration_id)
+    if integration.state == IntegrationState.REMOVED:
+        return
+    integrations.set_state(integration, IntegrationState.ERROR, now=now, code=error.code, text=error.message)
+    events.append(
+        integration.tenant_id,
+        "credential.quarantined",
+        now=now,
+        integration_id=integration.id,
+        data={"sentence": "A sealed credential does not open; give the credentials again."},
+    )
+
+
+def quarantined() -> list[str]:
+    """Ids of integrations with a secret that does not open."""
+    rows = Secret.select(Secret.integration_id).where(Secret.quarantined_at.is_null(False)).distinct()
+    return sorted(row.integration_id for row in rows)
+
+
 def not_under(key_id: int, *, limit: int) -> list[Sealed]:
     """Secrets sealed under other keys than this one, that can still be opened."""
     return list(_sealed((Secret.key_id != key_id) & Secret.quarantined_at.is_null(), limit=limit))
@@ -179,7 +203,7 @@ def not_under(key_id: int, *, limit: int) -> list[Sealed]:
 
 def count_by_key() -> dict[int, int]:
     query = Secret.select(Secret.key_id, pw.fn.COUNT(Secret.id)).group_by(Secret.key_id)
-    return {int(key_id): int(count) for key_id, count in query.tuples()}  # type: ignore[misc]
+    return dict(cast("Iterator[tuple[int, int]]", iter(query.tuples())))
 
 
 def everything() -> Iterator[Sealed]:
@@ -198,7 +222,8 @@ def _sealed(where: object, *, limit: int | None) -> Iterator[Sealed]:
         .where(where)
         .order_by(Secret.id)
     )
-    for row in query.limit(limit) if limit else query:
+    rows: Iterable[Any] = query.limit(limit) if limit else query
+    for row in rows:
         yield Sealed(
             row.id,
             row.tenant_id,
