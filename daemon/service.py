@@ -20,8 +20,9 @@ from daemon.beats import Beats
 from daemon.clock import SystemClock, to_micros
 from daemon.errors import StoreError, WispbillError
 from daemon.house import House
+from daemon.log import configure
 from daemon.scheduler import Scheduler
-from daemon.settings import Settings, needs_restart
+from daemon.settings import Settings, needs_restart, with_live_keys
 from daemon.store import leases, meta
 from daemon.store.database import said_plainly
 from daemon.store.locks import FileLock
@@ -79,7 +80,7 @@ class Service:
     def _serve(self, folder: Path) -> int:
         self._check_disk(folder)
         house = app.build(self._settings, environ=self._environ, clock=self._clock, migrating=True)
-        house.beat = self._beats.beat
+        house.beat, house.rest = self._beats.beat, self._beats.rest
         leases.drop_dead(house.store, _is_alive)
         writer = GroupWriter(house.store, self._beats.beat) if house.store.is_sqlite else None
         if writer:
@@ -149,7 +150,8 @@ class Service:
             stay = needs_restart(self._settings, fresh)
             if stay:
                 log.warning("settings.restart_needed", settings=stay)
-            self._settings = house.settings = fresh
+            self._settings = house.settings = with_live_keys(self._settings, fresh)
+            configure(self._settings.daemon.log_level, self._settings.daemon.log_format)
             house.safe.refresh(fresh, self._environ)
             log.info("settings.reloaded")
         self._notifier.ready("running")

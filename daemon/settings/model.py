@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from daemon.settings.units import (
@@ -186,6 +187,22 @@ def needs_restart(old: Settings, new: Settings) -> list[str]:
     return sorted(_fixed_changes(old, new, ""))
 
 
+def with_live_keys(old: Settings, new: Settings) -> Settings:
+    """`old` with what can change while the daemon runs taken from `new`."""
+    sections: dict[str, Section] = {}
+    for name in Settings.model_fields:
+        was, now = getattr(old, name), getattr(new, name)
+        if isinstance(was, Section):
+            fields = type(was).model_fields.items()
+            changes = {key: getattr(now, key) for key, field in fields if not _is_fixed(field)}
+            sections[name] = was.model_copy(update=changes)
+    return old.model_copy(update=sections)
+
+
+def _is_fixed(field: FieldInfo) -> bool:
+    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra["restart"])
+
+
 def _fixed_changes(old: BaseModel, new: BaseModel, prefix: str) -> list[str]:
     found: list[str] = []
     for name, field in type(new).model_fields.items():
@@ -196,6 +213,6 @@ def _fixed_changes(old: BaseModel, new: BaseModel, prefix: str) -> list[str]:
             for key in now.keys() | was.keys():
                 pair = (was.get(key) or ProviderSection(), now.get(key) or ProviderSection())
                 found += _fixed_changes(*pair, f"{name}.{key}.")
-        elif was != now and isinstance(field.json_schema_extra, dict) and field.json_schema_extra["restart"]:
+        elif was != now and _is_fixed(field):
             found.append(prefix + name)
     return found
