@@ -17,10 +17,19 @@ class Beats:
         self._lock = threading.Lock()
         self._until: dict[str, float] = {}
 
-    def beat(self, within_s: float = EVERY_S) -> None:
-        """The calling thread lives, and beats again within `within_s` seconds (or rests)."""
+    def beat(self, within_s: float = EVERY_S, name: str | None = None) -> None:
+        """The calling thread (or what `name` stands for, where any thread of a pool may do it) lives, and
+        beats again within `within_s` seconds or rests."""
         with self._lock:
-            self._until[threading.current_thread().name] = self._clock.monotonic() + within_s
+            self._until[name or threading.current_thread().name] = self._clock.monotonic() + within_s
+
+    def keep(self, within_s: float) -> None:
+        """As beat, for a thread that has promised to: one that only passes by, such as a web request or a
+        push side by side with others, would never rest."""
+        with self._lock:
+            name = threading.current_thread().name
+            if name in self._until:
+                self._until[name] = self._clock.monotonic() + within_s
 
     def rest(self) -> None:
         """The calling thread has nothing to do."""

@@ -89,11 +89,16 @@ def decide(known: Known, observation: Observation) -> Change | None:
 
 
 def is_older(known: Known, observation: Observation) -> bool:
+    """Whether it says less than is known already."""
+    return is_before(observation, known)
+
+
+def is_before(one: Observation | Known, other: Observation | Known) -> bool:
     """The provider's version orders first, else its update time, else the order of our reads."""
-    if observation.version is not None and known.version is not None:
-        return observation.version < known.version
-    if observation.as_of is not None and known.as_of is not None:
-        return observation.as_of < known.as_of
+    if one.version is not None and other.version is not None:
+        return one.version < other.version
+    if one.as_of is not None and other.as_of is not None:
+        return one.as_of < other.as_of
     return False
 
 

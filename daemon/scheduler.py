@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
@@ -57,10 +58,8 @@ class Scheduler:
         if settings.pull.enabled:
             self._every("pull", settings.pull.every, self._tick_pull)
         self._every("tidy", 60.0, self._tick_tidy)
-        self._every("beat", 5.0, self._beats.beat)
-        self._ticks.add_listener(
-            self._told, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES
-        )
+        self._every("beat", 5.0, partial(self._beats.beat, name="scheduler"))
+        self._ticks.add_listener(self._told, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
         self._ticks.start()
         self._watch.start()
 
@@ -75,7 +74,8 @@ class Scheduler:
     def stop(self, within_s: float) -> bool:
         """No new work; wait for the calls in flight. False where some did not end in time."""
         self._house.stop.set()
-        self._ticks.shutdown(wait=False)
+        if self._ticks.running:
+            self._ticks.shutdown(wait=False)
         waiter = threading.Thread(target=self._pool.shutdown, kwargs={"wait": True}, daemon=True)
         waiter.start()
         waiter.join(within_s)

@@ -80,7 +80,7 @@ class Service:
     def _serve(self, folder: Path) -> int:
         self._check_disk(folder)
         house = app.build(self._settings, environ=self._environ, clock=self._clock, migrating=True)
-        house.beat, house.rest = self._beats.beat, self._beats.rest
+        house.beat = self._beats.keep
         leases.drop_dead(house.store, _is_alive)
         writer = GroupWriter(house.store, self._beats.beat) if house.store.is_sqlite else None
         if writer:

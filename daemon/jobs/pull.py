@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from daemon.errors import BrakeApplied, CursorLost, Unsupported
+from daemon.house import House
 from daemon.jobs.visit import Visit
 from daemon.model import Asked, Changes, Observation, SyncState
 from daemon.policy import brake_holds, poll_interval_s
-from daemon.reconcile import decide
+from daemon.reconcile import decide, is_before
 from daemon.store import changes, events, hints, integrations, links, records
 from daemon.store.changes import Applied
 
@@ -27,6 +28,9 @@ READS = 10_000
 
 PAGE = 100
 HINTS = 5_000
+
+HOLD = timedelta(hours=1)
+"""After that what the brake holds is read again."""
 
 log = structlog.get_logger()
 
@@ -49,7 +53,7 @@ def pull(visit: Visit) -> None:
     except BrakeApplied:
         _polled(visit)
         raise
-    _polled(visit)
+    _polled(visit, brake_off=_brake_is_over(visit))
 
 
 # --- the change feed ----------------------------------------------------------------------------------
@@ -110,6 +114,8 @@ def _keep_page(visit: Visit, page: Changes, nudges: Sequence[int]) -> None:
         for item in alarming:
             links.postpone([item.subject.link.id], now)
         hints.used(nudges, now)
+        if visit.integration.cursor is None:  # the feed tells from now on: what came before is read
+            links.read_all_open(visit.integration.id, now)
         integrations.update(visit.integration.id, cursor=page.cursor)
         return moved, fresh
 
@@ -176,9 +182,9 @@ def _pages(visit: Visit, answers: Iterable[Observation]) -> Iterator[list[Observ
     page: list[Observation] = []
     try:
         for answer in answers:
+            visit.house.beat(visit.provider.can.deadline_s + 30)
             page.append(answer)
             if len(page) >= PAGE:
-                visit.house.beat(visit.provider.can.deadline_s + 30)
                 yield page
                 page = []
     except Exception:
@@ -200,12 +206,22 @@ def _judged(
     by_ref: dict[str, records.Link], page: Sequence[Observation]
 ) -> tuple[list[Applied], list[Applied]]:
     """(to apply, alarming) for the observations that are about our links."""
-    ours = [(by_ref[seen.ref], seen) for seen in page if seen.ref in by_ref]
+    ours = [(by_ref[seen.ref], seen) for seen in _newest(page) if seen.ref in by_ref]
     known = changes.subjects([link for link, _seen in ours])
     items = [Applied(known[link.id], seen, decide(known[link.id].known, seen)) for link, seen in ours]
     alarming = [item for item in items if _alarms(item)]
     alarmed = {item.subject.link.id for item in alarming}
     return [item for item in items if item.subject.link.id not in alarmed], alarming
+
+
+def _newest(page: Iterable[Observation]) -> Iterable[Observation]:
+    """One observation for each ref: where a page tells of an invoice twice, what was said last counts."""
+    by_ref: dict[str, Observation] = {}
+    for seen in page:
+        old = by_ref.get(seen.ref)
+        if old is None or not is_before(seen, old):
+            by_ref[seen.ref] = seen
+    return by_ref.values()
 
 
 def _alarms(item: Applied) -> bool:
@@ -266,13 +282,32 @@ def _second_look(visit: Visit, reading: Reading, alarming: Sequence[Applied], *,
 
 def _brake_holds(visit: Visit, count: int, asked: int) -> bool:
     brake = visit.house.settings.brake
-    released = bool(visit.integration.brake and visit.integration.brake.get("released"))
-    if released:
-        visit.house.store.write(
-            "pull.brake_off", lambda: integrations.update(visit.integration.id, brake=None)
-        )
+    if not brake_holds(count, asked, share=brake.share, at_least=brake.at_least):
         return False
-    return brake_holds(count, asked, share=brake.share, at_least=brake.at_least)
+    return not (visit.integration.brake and visit.integration.brake.get("released"))
+
+
+def _brake_is_over(visit: Visit) -> bool:
+    """It was released for this run, or what it held was read again by this run and is held no more."""
+    brake = visit.integration.brake
+    if brake is None:
+        return False
+    return bool(brake.get("released")) or datetime.fromisoformat(brake["at"]) + HOLD <= visit.now
+
+
+def release_brake(house: House, integration: records.Integration) -> bool:
+    """Let the next run apply what is held: everything open is due for it. False where nothing is held."""
+    if integration.brake is None:
+        return False
+    now, brake = house.clock.now(), integration.brake | {"released": True}
+
+    def work() -> None:
+        integrations.update(integration.id, brake=brake)
+        links.read_all_open(integration.id, now)
+
+    house.store.write("pull.release_brake", work)
+    house.wake("pull")
+    return True
 
 
 def _hold(visit: Visit, confirmed: Sequence[Applied], asked: int) -> None:
@@ -287,7 +322,7 @@ def _hold(visit: Visit, confirmed: Sequence[Applied], asked: int) -> None:
 
     def work() -> None:
         visit.lease.guard()
-        links.postpone([item.subject.link.id for item in confirmed], now + timedelta(hours=1))
+        links.postpone([item.subject.link.id for item in confirmed], now + HOLD)
         integrations.update(visit.integration.id, brake=held)
         if visit.integration.brake is None:
             events.append(
@@ -306,7 +341,7 @@ def _hold(visit: Visit, confirmed: Sequence[Applied], asked: int) -> None:
 # --- done ---------------------------------------------------------------------------------------------
 
 
-def _polled(visit: Visit) -> None:
+def _polled(visit: Visit, *, brake_off: bool = False) -> None:
     now = visit.now
     interval_s = poll_interval_s(visit.integration.pace, visit.provider.can.min_poll_s)
     is_due = visit.integration.next_poll_at is None or visit.integration.next_poll_at <= now
@@ -316,6 +351,8 @@ def _polled(visit: Visit) -> None:
         values: dict[str, object] = {"polled_at": now}
         if is_due:
             values["next_poll_at"] = now + timedelta(seconds=interval_s)
+        if brake_off:
+            values["brake"] = None
         integrations.update(visit.integration.id, **values)
 
     visit.house.store.write("pull.polled", work)

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,12 +27,14 @@ from daemon.errors import (
     RemoteError,
     StepStuck,
     Stopping,
+    StoreError,
     Throttled,
     Unauthorised,
     Unreachable,
     Unsupported,
     WispbillError,
 )
+from daemon.gate import PATIENCE_S
 from daemon.house import House
 from daemon.jobs.visit import Visit, is_over
 from daemon.model import (
@@ -42,6 +44,7 @@ from daemon.model import (
     Observation,
     PayerDraft,
     Pushed,
+    StepState,
     SyncState,
 )
 from daemon.model.ids import our_reference
@@ -53,6 +56,9 @@ from daemon.store import changes, customers, events, invoices, links, payers, re
 from daemon.store.journal import Book, StoredJournal, steps_of
 
 BATCH = 500
+
+CALLS = 8
+"""To the provider, for one invoice, at most: payer, draft, lines, finalise, send, and looks between."""
 
 log = structlog.get_logger()
 
@@ -183,21 +189,27 @@ def _send(visit: Visit, outgoing: Sequence[Outgoing]) -> None:
         return
     with ThreadPoolExecutor(threads, thread_name_prefix=f"push-{visit.integration.id[-6:]}") as pool:
         futures = [pool.submit(_in_thread, visit, chunk) for chunk in chunks]
+        for _done in as_completed(futures):
+            visit.house.beat(_longest_s(visit))
         faults = [fault for future in futures if (fault := future.exception()) is not None]
     if faults:
         raise faults[0]
 
 
 def _in_thread(visit: Visit, chunk: Sequence[Outgoing]) -> None:
-    with visit.house.store.session():
-        _send_chunk(visit, chunk)
+    house = visit.house
+    try:
+        with house.store.session():
+            _send_chunk(visit, chunk)
+    finally:
+        house.store.db.close()
 
 
 def _send_chunk(visit: Visit, chunk: Sequence[Outgoing]) -> None:
     """Push a batch and settle each result; raises what ends the whole run."""
     if visit.house.stop.is_set() or visit.tally.fault is not None or visit.gate.closed:
         return
-    visit.house.beat(visit.provider.can.deadline_s + 30)
+    visit.house.beat(_longest_s(visit))
     journals = {item.draft.reference: item for item in chunk}
     willing = list(_willing(visit, chunk))
     results = visit.provider.push(
@@ -205,6 +217,11 @@ def _send_chunk(visit: Visit, chunk: Sequence[Outgoing]) -> None:
     )
     for result in results:
         _settle(visit, journals[result.draft.reference], result)
+
+
+def _longest_s(visit: Visit) -> float:
+    """That a batch can take, by the limits of its calls."""
+    return (visit.provider.can.deadline_s + PATIENCE_S) * CALLS
 
 
 def _willing(visit: Visit, chunk: Sequence[Outgoing]) -> Iterator[Outgoing]:
@@ -228,6 +245,9 @@ def _settle(visit: Visit, item: Outgoing, result: PushResult) -> None:
     error = result.error
     if error is None:
         return
+    if isinstance(error, StoreError):
+        visit.tally.fault = error
+        raise error
     if is_over(visit.house, error):
         visit.tally.fault = error
     if not isinstance(error, WispbillError):
@@ -298,7 +318,7 @@ def _fell_short(visit: Visit, item: Outgoing, error: WispbillError) -> None:
     state, next_at, code = _verdict(visit, link, error, now)
 
     def work() -> None:
-        visit.lease.guard()
+        item.journal.write_results()
         links.fell_short(
             link.id,
             state,
@@ -318,9 +338,25 @@ def _fell_short(visit: Visit, item: Outgoing, error: WispbillError) -> None:
                 data={"code": code, "sentence": error.message},
             )
 
+        if state is SyncState.FAILED:
+            _void_what_failed(visit, item, now)
+
     visit.house.store.write("push.fell_short", work)
     visit.tally.add(state.value)
     log.info(f"push.{state.value}", invoice=link.invoice_id, code=code, next=next_at)
+
+
+def _void_what_failed(visit: Visit, item: Outgoing, now: datetime) -> None:
+    """Inside a transaction: where the invoice was to be voided, that comes next if nothing of it can be at
+    the provider; else a person must look first, and the wish is dropped."""
+    link = links.get(item.link.id)
+    if link.void_requested_at is None:
+        return
+    if not _goes_out_first(replace(item, link=link)):
+        links.push_at(link.id, now)
+        return
+    links.void_refused(link.id, code=link.fault_code or "", text=link.fault_text or "", next_push_at=None)
+    _tell_void_refused(visit, item, link.fault_code or "", link.fault_text or "")
 
 
 def _verdict(
@@ -329,7 +365,8 @@ def _verdict(
     """The link's state after a failed try, its next try, and the code to show."""
     if isinstance(error, Unauthorised):
         return SyncState.PARKED, None, error.code
-    unsent = SyncState.UNCONFIRMED if link.state == SyncState.UNCONFIRMED else SyncState.PENDING
+    in_doubt = link.state in (SyncState.UNCONFIRMED, SyncState.SENDING)
+    unsent = SyncState.UNCONFIRMED if in_doubt else SyncState.PENDING
     if isinstance(error, Stopping | LeaseLost):
         return unsent, now, error.code
     if isinstance(error, Rejected) or not isinstance(error, RemoteError | NotYet):
@@ -347,10 +384,12 @@ def _verdict(
 
 
 def _goes_out_first(item: Outgoing) -> bool:
-    """Something may have landed already: the push is finished, and then voided."""
+    """Something may have landed already: the push is finished, and then voided. What was refused will
+    not get any further."""
     if item.link.pushed_at is not None or item.link.integration_id is None:
         return False
-    return bool(steps_of(item.link.integration_id, item.invoice.reference))
+    states = {step.state for step in steps_of(item.link.integration_id, item.invoice.reference)}
+    return StepState.REJECTED not in states and bool(states - {StepState.NEW})
 
 
 def _withdraw(visit: Visit, item: Outgoing) -> None:
@@ -385,18 +424,22 @@ def _void_refused(visit: Visit, item: Outgoing, error: WispbillError) -> None:
     next_at = None if final else retry_at(error, item.link.attempts, now, visit.house.entropy.fraction())
 
     def work() -> None:
-        visit.lease.guard()
+        item.journal.write_results()
         links.void_refused(item.link.id, code=error.code, text=error.message, next_push_at=next_at)
         if final:
-            events.append(
-                item.link.tenant_id,
-                "invoice.void_refused",
-                now=now,
-                invoice_id=item.invoice.id,
-                customer_id=item.link.customer_id,
-                integration_id=visit.integration.id,
-                data={"code": error.code, "sentence": f"It could not be voided: {error.message}"},
-            )
+            _tell_void_refused(visit, item, error.code, error.message)
 
     visit.house.store.write("push.void_refused", work)
     visit.tally.add("void_refused")
+
+
+def _tell_void_refused(visit: Visit, item: Outgoing, code: str, why: str) -> None:
+    events.append(
+        item.link.tenant_id,
+        "invoice.void_refused",
+        now=visit.now,
+        invoice_id=item.invoice.id,
+        customer_id=item.link.customer_id,
+        integration_id=visit.integration.id,
+        data={"code": code, "sentence": f"It could not be voided: {why}"},
+    )

@@ -8,11 +8,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
 from daemon.errors import (
+    BrakeApplied,
     LeaseLost,
     RemoteError,
     Stopping,
@@ -23,12 +24,18 @@ from daemon.errors import (
 )
 from daemon.gate import IntegrationGate
 from daemon.house import House
-from daemon.model import IntegrationState
+from daemon.model import RUNNING, IntegrationState
 from daemon.policy import retry_at
 from daemon.providers.base import Provider
 from daemon.store import events, integrations, leases, meta, records, runs, tenants
 from daemon.store.journal import Book
 from daemon.store.leases import Lease
+
+PAUSE_S = 60.0
+"""After a fault of ours, so that what breaks a run does not break one at every tick."""
+
+PASSING = (Throttled, Stopping, LeaseLost, BrakeApplied)
+"""These say nothing bad about the integration."""
 
 log = structlog.get_logger()
 
@@ -82,14 +89,17 @@ Work = Callable[[Visit], None]
 
 
 def visit(house: House, integration_id: str, job: str, work: Work) -> Tally | None:
-    """Run `work` at the integration; None where somebody else is there. Never raises a RemoteError:
-    faults become states, counts and one log line."""
+    """Run `work` at the integration; None where somebody else is there, or it does not run (any more).
+    Never raises a RemoteError: faults become states, counts and one log line."""
     with house.store.session():
         lease = leases.claim(house.store, integration_id, house.name)
         if lease is None:
             return None
         started_at = house.clock.now()
         integration = integrations.get(None, integration_id)
+        if integration.state not in RUNNING:
+            lease.release()
+            return None
         tally = Tally()
         try:
             provider = _enter(house, integration)
@@ -100,6 +110,9 @@ def visit(house: House, integration_id: str, job: str, work: Work) -> Tally | No
             tally.fault = error
         except WispbillError as error:
             tally.fault = error
+        except Exception:
+            tally.fault = WispbillError("an internal error; the log has it")
+            raise
         finally:
             _leave(house, integration, lease, job, started_at, tally)
         return tally
@@ -130,7 +143,7 @@ def _leave(
         lease.guard()
         resume_at = _resume_at(house, gate, fault, now)
         integrations.update(integration.id, budget=budget, breaker=breaker, resume_at=resume_at)
-        _judge(integration, fault, now)
+        _judge(integrations.get(None, integration.id), fault, now)
         if worth_a_row:
             runs.record(
                 job,
@@ -160,7 +173,10 @@ def _leave(
 
 
 def _judge(integration: records.Integration, fault: Exception | None, now: datetime) -> None:
-    """What the run's fault means for the integration as a whole."""
+    """What the run's fault means for the integration as a whole, as it is now: who paused or removed it
+    meanwhile has the last word."""
+    if integration.state not in RUNNING:
+        return
     if isinstance(fault, Unauthorised):
         integrations.set_state(
             integration, IntegrationState.NEEDS_RECONNECT, now=now, code=fault.code, text=fault.message
@@ -176,7 +192,7 @@ def _judge(integration: records.Integration, fault: Exception | None, now: datet
             integration_id=integration.id,
             data={"sentence": "A sealed credential does not open; give the credentials again."},
         )
-    elif isinstance(fault, RemoteError) and not isinstance(fault, Throttled):
+    elif isinstance(fault, WispbillError) and not isinstance(fault, PASSING):
         integrations.update(
             integration.id, fault_code=fault.code, fault_text=fault.message[:500], fault_at=now
         )
@@ -192,6 +208,8 @@ def _resume_at(
         return gate.closed
     if isinstance(fault, RemoteError):
         return retry_at(fault, gate.straight_failures, now, house.entropy.fraction())
+    if isinstance(fault, WispbillError) and not isinstance(fault, PASSING):
+        return now + timedelta(seconds=PAUSE_S)
     return None
 
 

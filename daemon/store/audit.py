@@ -13,18 +13,22 @@ from daemon.clock import to_micros
 from daemon.model import Document
 from daemon.store import records
 from daemon.store.fields import canonical
-from daemon.store.tables import Audit
+from daemon.store.tables import Audit, database
 
 PLATFORM = "*"
 """The chain of what belongs to no tenant: keys, tenants, backups."""
 
 GENESIS = "0" * 64
 
+CHAIN_LOCK = 0x77617564
+"""'waud': the space of the advisory locks below, on PostgreSQL."""
+
 COLUMNS = ("tenant_id", "seq", "at", "actor", "action", "object", "data", "prev", "hash")
 
 
 def append(tenant_id: str, *, actor: str, action: str, subject: str, data: Document, now: datetime) -> None:
     """Inside a transaction: add a row to the tenant's chain. `data` must hold no secret."""
+    _one_at_a_time(tenant_id)
     last = (
         Audit.select(Audit.seq, Audit.hash)
         .where(Audit.tenant_id == tenant_id)
@@ -43,6 +47,13 @@ def append(tenant_id: str, *, actor: str, action: str, subject: str, data: Docum
         "prev": prev,
     }
     Audit.insert(row | {"hash": _hash(row)}).execute()
+
+
+def _one_at_a_time(tenant_id: str) -> None:
+    """Until the end of this transaction nobody else appends to the chain. SQLite has one writer anyway."""
+    if isinstance(database.obj, pw.PostgresqlDatabase):
+        lock = "SELECT pg_advisory_xact_lock(%s, hashtext(%s))"
+        database.execute_sql(lock, (CHAIN_LOCK, tenant_id))
 
 
 @dataclass(frozen=True, slots=True)

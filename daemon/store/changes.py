@@ -11,7 +11,7 @@ from typing import Any
 from daemon.clock import to_micros
 from daemon.model import DocStatus, Fact, FactKind, Observation, PaymentStatus
 from daemon.money import Money
-from daemon.reconcile import Change, Known, KnownFact
+from daemon.reconcile import Change, Known, KnownFact, is_older
 from daemon.store import audit, events, invoices, records
 from daemon.store.fields import canonical
 from daemon.store.tables import Invoice, Link, Payment
@@ -111,8 +111,11 @@ def apply(applied: Sequence[Applied], *, now: datetime) -> int:
     """Inside a transaction: write what these observations say; returns how many invoices moved."""
     moved = 0
     for item in applied:
+        if is_older(item.subject.known, item.observation):
+            continue
         words = digest(item.observation)
         if words == item.subject.link.digest and item.change is None:
+            _keep_place(item)
             continue
         evidence = _keep(item, now)
         Link.update(_link_values(item, words, now)).where(Link.id == item.subject.link.id).execute()
@@ -120,6 +123,16 @@ def apply(applied: Sequence[Applied], *, now: datetime) -> int:
             _write(item.subject, item.change, evidence, now)
             moved += item.change.moves
     return moved
+
+
+def _keep_place(item: Applied) -> None:
+    """The same words, said later: what was said in between is out of date from now on."""
+    link, seen = item.subject.link, item.observation
+    place = {"as_of": seen.as_of or link.as_of, "version": link.version}
+    if seen.version is not None:
+        place["version"] = seen.version
+    if place != {"as_of": link.as_of, "version": link.version}:
+        Link.update(place).where(Link.id == link.id).execute()
 
 
 def _keep(item: Applied, now: datetime) -> int:

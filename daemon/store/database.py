@@ -150,7 +150,7 @@ def connect(
 def _postgres(url: str, pool: int) -> pw.Database:
     from playhouse.pool import PooledPostgresqlDatabase
 
-    return PooledPostgresqlDatabase(
+    db: pw.Database = PooledPostgresqlDatabase(
         url,
         max_connections=pool,
         stale_timeout=300,
@@ -158,6 +158,7 @@ def _postgres(url: str, pool: int) -> pw.Database:
         prefer_psycopg3=True,
         options="-c timezone=UTC -c statement_timeout=30s -c lock_timeout=5s",
     )
+    return db
 
 
 def _may_be_repeated(error: Exception) -> bool:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import peewee as pw
 
@@ -231,4 +232,5 @@ def count_by_status(tenant_id: str | None = None) -> dict[str, int]:
     query = Invoice.select(Invoice.payment_status, pw.fn.COUNT(Invoice.id)).group_by(Invoice.payment_status)
     if tenant_id is not None:
         query = query.where(Invoice.tenant_id == tenant_id)
-    return dict(query.tuples())
+    rows: Any = query.tuples()
+    return dict(rows)

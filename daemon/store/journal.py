@@ -143,9 +143,9 @@ class StoredJournal:
             if quiet_s > 0:
                 raise NotYet(quiet_s)
             row = self._under_a_new_key(row)
-        return self._send(self._mark(row), send, look)
+        return self._send(self._mark(row), send, look, rules)
 
-    def _send(self, row: Row, send: Send, look: Look) -> Document:
+    def _send(self, row: Row, send: Send, look: Look, rules: StepRules) -> Document:
         try:
             return self._record(row, send(row.body, row.key))
         except (Throttled, Unreachable, Unauthorised) as error:
@@ -156,14 +156,21 @@ class StoredJournal:
             raise
         except Rejected as error:
             if row.ambiguous:
-                found = self._look(row, look)
-                if found is not None:
-                    return self._record(row, found)
+                return self._refused_after_a_doubt(row, error, look, rules)
             self._save(replace(row, state=StepState.REJECTED), error)
             raise
         except StepStuck as error:
             self._save(replace(row, state=StepState.STUCK), error)
             raise
+
+    def _refused_after_a_doubt(self, row: Row, error: Rejected, look: Look, rules: StepRules) -> Document:
+        """This send was refused, an earlier one may have landed: only what is not found once a look would
+        show it is refused for good, by a send of its own."""
+        found = self._look(row, look)
+        if found is not None:
+            return self._record(row, found)
+        self._save(replace(row, replayed=True), error)
+        raise NotYet(max(1.0, rules.lookup_lag_s + rules.settle_s)) from error
 
     def _look(self, row: Row, look: Look) -> Document | None:
         try:
@@ -262,7 +269,9 @@ class StoredJournal:
         return marked
 
     def _record(self, row: Row, result: Document) -> Document:
-        self._unwritten.append(replace(row, state=StepState.DONE, result=result, fault_code=None))
+        done = replace(row, state=StepState.DONE, result=result, fault_code=None, fault_text=None)
+        self._unwritten.append(done)
+        self._book.store.last_sends.pop(row.id or 0, None)
         if self._payer is None:  # a payer's steps are shared: the next invoice must see them
             self.flush()
         return result

@@ -8,6 +8,7 @@ from typing import Any
 
 import peewee as pw
 
+from daemon.clock import to_micros
 from daemon.errors import InvalidInput, NotFound
 from daemon.model import CLOSED, IntegrationState, PaymentStatus, SyncState
 from daemon.store import journal, records
@@ -55,7 +56,8 @@ def assign(now: datetime) -> int:
     tenants = {row.tenant_id for row in Link.select(Link.tenant_id).where(unassigned).distinct()}
     if not tenants:
         return 0
-    serving = Integration.select().where(running() & (Integration.state != IntegrationState.DRAINING.value))
+    drains = Integration.state == IntegrationState.DRAINING.value
+    serving = Integration.select().where(running() & ~drains)
     count = 0
     for row in serving.where(Integration.tenant_id.in_(sorted(tenants)) & Integration.approved):
         if row.customer_id is not None:
@@ -65,12 +67,13 @@ def assign(now: datetime) -> int:
                 (Integration.tenant_id == row.tenant_id)
                 & Integration.customer_id.is_null(False)
                 & Integration.removed_at.is_null()
+                & ~drains
             )
             mine = (Link.tenant_id == row.tenant_id) & Link.customer_id.not_in(with_own)
-        values: dict[str, Any] = {"integration_id": row.id}
         if not row.create_automatically:
-            values["next_push_at"] = None
-        count += Link.update(values).where(unassigned & mine).execute()
+            unasked = unassigned & mine & Link.void_requested_at.is_null()
+            Link.update(next_push_at=None).where(unasked).execute()
+        count += Link.update(integration_id=row.id).where(unassigned & mine).execute()
     return count
 
 
@@ -83,7 +86,7 @@ def sending(link_id: str, now: datetime) -> None:
     """Inside the transaction of a push's first mark: from here on something may be at the provider."""
     Link.update(
         state=S.SENDING.value,
-        first_tried_at=pw.fn.COALESCE(Link.first_tried_at, now),
+        first_tried_at=pw.fn.COALESCE(Link.first_tried_at, to_micros(now)),
     ).where((Link.id == link_id) & Link.pushed_at.is_null()).execute()
 
 
@@ -96,14 +99,15 @@ def synced(
     now: datetime,
     next_pull_at: datetime | None,
 ) -> None:
-    """Inside a transaction: the invoice is live at the provider and was sent."""
+    """Inside a transaction: the invoice is live at the provider and was sent. Where it was asked to be
+    voided meanwhile, that comes next."""
     Link.update(
         state=S.SYNCED.value,
         reference=reference,
         external_id=external_id,
         external_number=number,
         pushed_at=now,
-        next_push_at=None,
+        next_push_at=pw.Case(None, [(Link.void_requested_at.is_null(False), to_micros(now))], None),
         next_pull_at=next_pull_at,
         fault_code=None,
         fault_text=None,
@@ -117,12 +121,22 @@ def fell_short(
     code: str,
     text: str,
     next_push_at: datetime | None,
+    counted: bool,
 ) -> None:
     """Inside a transaction: a push that did not get through, and when it is tried again (None: when a
-    person, or the integration's return, asks for it)."""
-    Link.update(state=state.value, fault_code=code, fault_text=text[:500], next_push_at=next_push_at).where(
-        Link.id == link_id
-    ).execute()
+    person, or the integration's return, asks for it). `counted`: something may have been sent."""
+    Link.update(
+        state=state.value,
+        fault_code=code,
+        fault_text=text[:500],
+        next_push_at=next_push_at,
+        attempts=Link.attempts + int(counted),
+    ).where(Link.id == link_id).execute()
+
+
+def push_at(link_id: str, moment: datetime) -> None:
+    """Inside a transaction: the next try."""
+    Link.update(next_push_at=moment).where(Link.id == link_id).execute()
 
 
 def ask_again(link: records.Link, invoice_reference: str, *, now: datetime) -> None:
@@ -169,7 +183,8 @@ def due_for_pull(integration_id: str, now: datetime, *, limit: int) -> list[reco
 def any_under_way(integration_id: str) -> bool:
     """Whether a push has not come to its end, so that its document may exist without our knowing its id."""
     states = (S.SENDING.value, S.UNCONFIRMED.value)
-    return Link.select().where((Link.integration_id == integration_id) & Link.state.in_(states)).exists()
+    goes_on = Link.state.in_(states) & Link.next_push_at.is_null(False)
+    return Link.select().where((Link.integration_id == integration_id) & goes_on).exists()
 
 
 def read_all_open(integration_id: str, now: datetime) -> int:
@@ -217,7 +232,8 @@ def count_by_state(tenant_id: str | None = None) -> dict[str, int]:
     query = Link.select(Link.state, pw.fn.COUNT(Link.id)).group_by(Link.state)
     if tenant_id is not None:
         query = query.where(Link.tenant_id == tenant_id)
-    return dict(query.tuples())
+    rows: Any = query.tuples()
+    return dict(rows)
 
 
 def unassigned(tenant_id: str | None = None) -> int:

@@ -16,7 +16,7 @@ def known(integration_id: str, customer_ids: set[str]) -> dict[str, str]:
     query = Payer.select(Payer.customer_id, Payer.external_id).where(
         (Payer.integration_id == integration_id) & Payer.customer_id.in_(sorted(customer_ids))
     )
-    return dict(query.tuples())
+    return {row.customer_id: row.external_id for row in query}
 
 
 def of_customer(customer_id: str) -> dict[str, str]:

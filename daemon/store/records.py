@@ -32,7 +32,8 @@ class Record:
             query = query.order_by(*(order if isinstance(order, tuple) else (order,)))
         if limit is not None:
             query = query.limit(limit)
-        yield from query.objects(cls)
+        rows: Any = query.objects(cls)
+        yield from rows
 
     @classmethod
     def first(cls, *where: Any) -> Self | None:

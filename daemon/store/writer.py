@@ -34,6 +34,7 @@ class GroupWriter:
         self._beat = beat
         self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._door = threading.Lock()
         self._closed = False
         self._direct = store.write
         self.failing: StoreError | None = None
@@ -45,18 +46,20 @@ class GroupWriter:
 
     def write(self, label: str, work: Callable[[], T]) -> T:
         """As Store.write: returns once the work is committed, or raises what it raised."""
-        if self._closed:
-            raise Stopping
         if threading.current_thread() is self._thread:
             return work()
         future: Future[T] = Future()
-        self._queue.put((label, work, future))
+        with self._door:  # nobody may queue behind the last item
+            if self._closed:
+                raise Stopping
+            self._queue.put((label, work, future))
         return future.result()
 
     def stop(self) -> None:
         """Commit what is queued, checkpoint, and give `store.write` back."""
-        self._closed = True
-        self._queue.put(None)
+        with self._door:
+            self._closed = True
+            self._queue.put(None)
         self._thread.join(timeout=30)
         self._store.write = self._direct  # type: ignore[method-assign]
 
@@ -103,7 +106,7 @@ class GroupWriter:
                     try:
                         with self._store.db.atomic():
                             done.append((future, work()))
-                    except (StoreError, pw.OperationalError):
+                    except pw.OperationalError:
                         raise
                     except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
                         failed.append((future, error))
@@ -127,7 +130,7 @@ class GroupWriter:
             with said_plainly():
                 self._store.db.execute_sql(f"PRAGMA wal_checkpoint({mode})")
                 self._uncheckpointed = 0
-        except StoreError as error:
-            log.warning("store.checkpoint_failed", code=error.code)
+        except (StoreError, pw.DatabaseError) as error:
+            log.warning("store.checkpoint_failed", error=str(error))
         finally:
             lock.release()
