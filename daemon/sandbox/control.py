@@ -44,7 +44,7 @@ VERBS = frozenset(
 _MAX_BODY = 64 * 1024
 
 
-class _BadRequest(Exception):  # noqa: N818 - an answer, no error of ours
+class _BadRequest(Exception):
     pass
 
 

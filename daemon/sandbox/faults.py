@@ -52,7 +52,7 @@ _DEFAULT_SECONDS = {
     FaultKind.HOOK_DELAYED: 600.0,
 }
 
-MAX_STALE_S = 3600.0
+MAX_STALE_S = 300.0
 """How far back a stale list can look."""
 
 
@@ -72,7 +72,7 @@ class Fault:
         return operation.startswith(self.on)
 
 
-class LostAnswer(Exception):  # noqa: N818 - it is what the network does, no mistake of ours
+class LostAnswer(Exception):
     """No answer reaches the caller. `after_commit` tells the test what the caller cannot know."""
 
     def __init__(self, fault: Fault, *, after_commit: bool) -> None:

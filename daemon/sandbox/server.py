@@ -9,6 +9,7 @@ from typing import Any
 
 from waitress.channel import ClientDisconnected
 from waitress.server import create_server
+from waitress.wasyncore import close_all
 
 from daemon.clock import Clock, SystemClock
 from daemon.sandbox.control import ControlApp
@@ -39,35 +40,49 @@ class Losing:
             raise ClientDisconnected from lost
 
 
-class Running:
+class _Port:
+    """One WSGI app on one port, in a thread."""
+
+    def __init__(self, app: Wsgi, host: str, port: int, threads: int) -> None:
+        self._sockets: dict[int, Any] = {}
+        self._server = create_server(
+            app,
+            map=self._sockets,
+            host=host,
+            port=port,
+            threads=threads,
+            connection_limit=1000,
+            channel_timeout=120,
+            ident="nginx",
+        )
+        self.url = f"http://{host}:{self._server.effective_port}"
+        self._thread = threading.Thread(target=self._server.run, name="sandbox-port", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=5)
+        # Sockets are closed by the thread that selects on them; with none left its loop ends.
+        self._server.trigger.pull_trigger(lambda: close_all(self._sockets))
+        self._thread.join(timeout=5)
+
+
+class Served:
     """A double that is being served; `url` is the provider's, `control_url` the control's."""
 
-    def __init__(self, double: StripeDouble, provider: Any, control: Any, stop: threading.Event) -> None:
+    def __init__(self, double: StripeDouble, provider: _Port, control: _Port, stop: threading.Event) -> None:
         self.double = double
-        self.url = f"http://{provider.effective_host}:{provider.effective_port}"
-        self.control_url = f"http://{control.effective_host}:{control.effective_port}"
-        self._servers = (provider, control)
+        self.url = provider.url
+        self.control_url = control.url
+        self._ports = (provider, control)
         self._stop = stop
         self._deliverer = Deliverer(double, double.clock)
-        self._threads = [
-            threading.Thread(target=server.run, name="sandbox-server", daemon=True)
-            for server in self._servers
-        ]
-
-    def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
         self._deliverer.start()
 
     def close(self) -> None:
         self._stop.set()
         self._deliverer.close()
-        for server in self._servers:
-            server.task_dispatcher.shutdown(cancel_pending=True, timeout=5)
-            server.close()
-            server.trigger.pull_trigger()
-        for thread in self._threads:
-            thread.join(timeout=5)
+        for port in self._ports:
+            port.close()
 
 
 def serve(
@@ -76,15 +91,11 @@ def serve(
     port: int = 0,
     control_port: int = 0,
     threads: int = THREADS,
-) -> Running:
+) -> Served:
     """Serve until `close`; port 0 picks a free one. Hosted pages get this address."""
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     stop = threading.Event()
-    options = {"host": host, "connection_limit": 1000, "channel_timeout": 120, "ident": "nginx"}
-    app = Losing(double, SystemClock(), stop)
-    provider = create_server(app, port=port, threads=threads, **options)
-    control = create_server(ControlApp(double), port=control_port, threads=4, **options)
-    running = Running(double, provider, control, stop)
-    double.set_public_url(running.url)
-    running.start()
-    return running
+    provider = _Port(Losing(double, SystemClock(), stop), host, port, threads)
+    control = _Port(ControlApp(double), host, control_port, threads=4)
+    double.set_public_url(provider.url)
+    return Served(double, provider, control, stop)

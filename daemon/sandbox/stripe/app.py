@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from email.utils import format_datetime
 from typing import Any
 
 from daemon.clock import Clock, Entropy
@@ -212,7 +213,11 @@ class StripeDouble:
             answer = _refusal(error, request_id)
         if fault is not None and fault.kind in _AFTER:
             raise LostAnswer(fault, after_commit=True)
-        answer.headers += [("Request-Id", request_id), ("Stripe-Version", VERSION)]
+        answer.headers += [
+            ("Date", format_datetime(self.clock.now(), usegmt=True)),
+            ("Request-Id", request_id),
+            ("Stripe-Version", VERSION),
+        ]
         if key:
             answer.headers.append(("Idempotency-Key", key))
         return answer, fault

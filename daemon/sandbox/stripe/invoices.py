@@ -138,9 +138,9 @@ def _edited(ledger: Ledger, invoice: Invoice, given: Mapping[str, Any]) -> Invoi
             code="customer_tax_location_invalid",
             param="automatic_tax[enabled]",
         )
+    changes |= _dates(ledger, invoice, given)
     if "number" in given:
         changes["number"] = _claim_number(ledger, invoice, given["number"])
-    changes |= _dates(ledger, invoice, given)
     return replace(invoice, **changes)
 
 

@@ -115,7 +115,7 @@ def _status_details(record: Invoice) -> Doc | None:
 
 
 def _money(record: Invoice) -> Doc:
-    before_tax = record.total - record.tax
+    included = sum(tax.amount for item in record.lines for tax in item.taxes if tax.inclusive)
     return {
         "amount_due": record.amount_due,
         "amount_overpaid": record.amount_overpaid,
@@ -130,10 +130,10 @@ def _money(record: Invoice) -> Doc:
         "pre_payment_credit_notes_amount": record.credits_before,
         "starting_balance": record.starting_balance,
         "subtotal": record.subtotal,
-        "subtotal_excluding_tax": record.subtotal,
+        "subtotal_excluding_tax": record.subtotal - included,
         "total": record.total,
         "total_discount_amounts": _discounts(record.discount, record),
-        "total_excluding_tax": before_tax,
+        "total_excluding_tax": record.total - record.tax,
         "total_pretax_credit_amounts": [],
         "total_taxes": [_tax(tax) for item in record.lines for tax in item.taxes],
     }

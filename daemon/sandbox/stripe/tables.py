@@ -35,8 +35,11 @@ class History:
         self._monotonic = monotonic
         self._keep_s = keep_s
         self._changes: deque[_Change] = deque()
+        self.paused = False
 
     def note(self, table: str, record_id: str, before: Any) -> None:
+        if self.paused:
+            return
         now = self._monotonic()
         changes = self._changes
         changes.append(_Change(now, table, record_id, before))
