@@ -112,7 +112,7 @@ def _body(n: int) -> bytes:
 def _ours(path: Path) -> None:
     with house(path, "http://127.0.0.1:9") as built:
         integration = connect(built)
-        document = {"secrets": [SECRET]}
+        document = {"url": "https://billing.example.com/hook", "secrets": [SECRET]}
         built.store.write("bench.webhook", lambda: built.safe.put(integration, WEBHOOK, document))
         servers = build_web(built, Beats(built.clock))
         servers[0].start()
@@ -134,20 +134,21 @@ def _bare(path: Path) -> None:
             database = db
 
     db.create_tables([Row])
+    one_writer = threading.Lock()
 
     def app(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         stamp, digest = (part.split("=", 1)[1] for part in environ["HTTP_STRIPE_SIGNATURE"].split(","))
         good = hmac.new(SECRET.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
         event = json.loads(body)
-        with db.atomic("IMMEDIATE"):
+        with one_writer, db.atomic("IMMEDIATE"):
             Row.insert(event=event["id"], ref=event["data"]["object"]["id"]).execute()
         start(
             "200 OK" if hmac.compare_digest(good, digest) else "401 Unauthorized", [("Content-Length", "0")]
         )
         return [b""]
 
-    server = WebServer(app, host="127.0.0.1", port=0, threads=8)
+    server = WebServer(app, name="bare", host="127.0.0.1", port=0, clock=SystemClock(), at_thread_end=db.close)
     server.start()
     _announce(server.port, "/")
 
