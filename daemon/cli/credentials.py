@@ -82,7 +82,10 @@ def tested(provider: Provider) -> AccountInfo:
         account = provider.check()
     finally:
         provider.close()
-    output.note(f"{provider.label} answers: {account.name or 'account'} ({account.account_id or 'no id'}).")
+    if account.account_id:
+        output.note(f"{provider.label} answers: {account.name} ({account.account_id}).")
+    else:
+        output.note(f"{provider.label} answers, but does not say which account this is.")
     if account.currencies:
         output.note(f"Its currencies: {', '.join(account.currencies)}.")
     for missing in account.missing:

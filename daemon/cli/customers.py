@@ -103,7 +103,7 @@ def show(ctx: typer.Context, name: Name, tenant: output.Tenant = None, as_json: 
     owner = desk.tenant(tenant)
     row = customers.get(owner.id, name)
     latest = shapes.invoices(invoices.listing(owner.id, limit=10, customer_id=row.id), desk.now)
-    shape = shapes.customer(row) | {"payers": payers.of_customer(row.id), "invoices": latest}
+    shape = shapes.customer(row) | {"payers": output.Named(payers.of_customer(row.id)), "invoices": latest}
     if as_json:
         output.document(shape)
         return

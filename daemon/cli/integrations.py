@@ -79,6 +79,8 @@ def add(
         settings=own,
     )
     _tell(row, as_json, f"{kind.label} ({row.mode}) is {row.state}: {row.id}")
+    if account.missing:
+        raise typer.Exit(1)
 
 
 def _store(

@@ -208,7 +208,13 @@ def _is_done(desk: Desk, verb: str, integration_id: str, asked_at: datetime) -> 
 def _shape(
     row: records.Integration, counts: dict[str, int], fault: dict[str, Any] | None, *, left: bool = False
 ) -> dict[str, Any]:
-    return {"id": row.id, "provider": row.provider, "counts": counts, "fault": fault, "left": left}
+    return {
+        "id": row.id,
+        "provider": row.provider,
+        "counts": output.Named(counts),
+        "fault": fault,
+        "left": left,
+    }
 
 
 # --- plans --------------------------------------------------------------------------------------------

@@ -103,6 +103,10 @@ def plain(value: Any) -> Any:
     return value
 
 
+class Named(dict[str, Any]):
+    """A mapping whose names are data (states, ids): JSON has them as they are."""
+
+
 _WORDS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
     (bool, lambda value: "yes" if value else "no"),
     (datetime, lambda value: f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
@@ -112,6 +116,7 @@ _WORDS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
 )
 
 _FORMS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (Named, lambda value: {name: plain(item) for name, item in value.items()}),
     (Mapping, lambda value: {camel(str(name)): plain(item) for name, item in value.items()}),
     (list | tuple, lambda value: [plain(item) for item in value]),
     (Money, lambda value: value.text),

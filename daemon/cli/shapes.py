@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
+from daemon.cli.output import Named
 from daemon.jobs.intake import today_of
 from daemon.model import PaymentStatus, SyncState, api_status, api_sync_status, due_state
 from daemon.money import Money
@@ -55,9 +56,9 @@ def integration(row: records.Integration, queue: Mapping[str, int] | None = None
         "create_automatically": row.create_automatically,
         "pull_status": row.pull_status,
         "pace": row.pace,
-        "settings": row.settings,
+        "settings": Named(row.settings),
         "missing_permissions": row.test_missing,
-        "queue": dict(queue or {}),
+        "queue": Named(queue or {}),
         "fault": fault,
         "brake": row.brake,
         "pushed_at": row.pushed_at,

@@ -63,9 +63,9 @@ def gathered(desk: Desk, tenant_id: str | None) -> Shape:
     shape: Shape = {
         "daemon_running": running,
         "integrations": shown,
-        "queue": queue,
+        "queue": output.Named(queue),
         "without_integration": links.unassigned(tenant_id),
-        "invoices": invoices.count_by_status(tenant_id),
+        "invoices": output.Named(invoices.count_by_status(tenant_id)),
         "totals": [
             {
                 "currency": x.currency,
@@ -178,7 +178,7 @@ def _run(row: records.Run) -> Shape:
         "job": row.job,
         "started_at": row.started_at,
         "finished_at": row.finished_at,
-        "counts": row.counts,
+        "counts": output.Named(row.counts),
         "fault": {"code": row.fault_code, "text": row.fault_text} if row.fault_code else None,
     }
 

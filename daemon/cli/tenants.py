@@ -81,7 +81,10 @@ def show(
         {"currency": x.currency, "invoices": x.count, "due": Money(x.due_minor, x.currency)}
         for x in views.sums(row.id)
     ]
-    shape = shapes.tenant(row) | {"invoices": invoices.count_by_status(row.id), "totals": totals}
+    shape = shapes.tenant(row) | {
+        "invoices": output.Named(invoices.count_by_status(row.id)),
+        "totals": totals,
+    }
     if as_json:
         output.document(shape)
     else:

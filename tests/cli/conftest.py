@@ -44,6 +44,7 @@ class Shell:
             clock=self.clock,
             entropy=self.entropy,
             make_wire=self._wire,
+            fast=True,
         )
 
     def run(self, *words: str, given: str | bytes | None = None) -> Result:
@@ -73,10 +74,24 @@ class Shell:
         return str(self.json("integrations", "add", "stripe", "--credentials", "-", given=credentials)["id"])
 
     def a_customer(self, reference: str = "C-1") -> None:
-        self.ran("customers", "add", reference, "--name", "Subscriber 0001", "--email", "subscriber0001@example.com")
+        self.ran(
+            "customers",
+            "add",
+            reference,
+            "--name",
+            "Subscriber 0001",
+            "--email",
+            "subscriber0001@example.com",
+        )
 
     def an_invoice(self, number: str = "1001", amount: str = "45.00", code: int = 0, **more: str) -> str:
-        words = {"number": number, "customer": "C-1", "due-on": DUE, "description": "Internet", "amount": amount}
+        words = {
+            "number": number,
+            "customer": "C-1",
+            "due-on": DUE,
+            "description": "Internet",
+            "amount": amount,
+        }
         options = [word for name, value in (words | more).items() for word in (f"--{name}", value)]
         return str(self.ran("invoices", "add", *options, code=code).output)
 
