@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from daemon import app as house_builder
@@ -35,6 +36,7 @@ class Installation:
 
     folder: Path
     environ: dict[str, str]
+    counts: dict[str, int] = field(default_factory=dict)
 
     @property
     def config(self) -> Path:
@@ -73,6 +75,7 @@ class Installation:
         """A tenant for each, and credentials sealed with the active key."""
         with self.daemon() as house:
             make = Builders(house.store)
+            make._counts = self.counts
             made = [make.an_integration() for _ in range(count)]
             for integration in made:
                 document = {"secret_key": SECRET, "of": integration.id}
@@ -85,11 +88,12 @@ class Installation:
 
 
 @pytest.fixture
-def blank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
-    """A folder with nothing in it."""
+def blank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+    """A folder with nothing in it. The commands configure the log of the process; others get it back."""
     monkeypatch.setitem(providers._BUILT_IN, "memory", ("daemon.providers.memory", "Memory"))
     providers.provider_class.cache_clear()
-    return Installation(tmp_path, {"HOME": str(tmp_path)})
+    yield Installation(tmp_path, {"HOME": str(tmp_path)})
+    structlog.reset_defaults()
 
 
 @pytest.fixture
