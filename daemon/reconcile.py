@@ -88,6 +88,15 @@ def decide(known: Known, observation: Observation) -> Change | None:
     return replace(change, sentence=_sentence(known, change))
 
 
+def understood(known: Known, observation: Observation) -> Observation:
+    """The observation, or, where it tells money of another currency than the invoice's, one that says
+    nothing: its raw document stays as evidence, nothing is reckoned with it."""
+    told = [observation.total, observation.paid_total, *(fact.amount for fact in observation.facts)]
+    if all(money is None or money.currency == known.total.currency for money in told):
+        return observation
+    return replace(observation, status=DocStatus.UNKNOWN, total=None, paid_total=None, facts=())
+
+
 def is_older(known: Known, observation: Observation) -> bool:
     """Whether it says less than is known already."""
     return is_before(observation, known)

@@ -19,9 +19,9 @@ from daemon.house import House
 from daemon.jobs.visit import Visit
 from daemon.model import Asked, Changes, Observation, SyncState
 from daemon.policy import brake_holds, poll_interval_s
-from daemon.reconcile import decide, is_before
+from daemon.reconcile import decide, is_before, understood
 from daemon.store import changes, events, hints, integrations, links, records
-from daemon.store.changes import Applied
+from daemon.store.changes import Applied, Subject
 
 READS = 10_000
 """Links read in one run at most; what is left is due at the next tick."""
@@ -208,10 +208,17 @@ def _judged(
     """(to apply, alarming) for the observations that are about our links."""
     ours = [(by_ref[seen.ref], seen) for seen in _newest(page) if seen.ref in by_ref]
     known = changes.subjects([link for link, _seen in ours])
-    items = [Applied(known[link.id], seen, decide(known[link.id].known, seen)) for link, seen in ours]
+    items = [_held_against(known[link.id], seen) for link, seen in ours]
     alarming = [item for item in items if _alarms(item)]
     alarmed = {item.subject.link.id for item in alarming}
     return [item for item in items if item.subject.link.id not in alarmed], alarming
+
+
+def _held_against(subject: Subject, told: Observation) -> Applied:
+    seen = understood(subject.known, told)
+    if seen is not told:
+        log.warning("pull.other_currency", invoice=subject.invoice.id, ref=told.ref)
+    return Applied(subject, seen, decide(subject.known, seen))
 
 
 def _newest(page: Iterable[Observation]) -> Iterable[Observation]:
@@ -232,28 +239,20 @@ def _alarms(item: Applied) -> bool:
 
 
 def _apply(visit: Visit, reading: Reading, items: Sequence[Applied]) -> None:
-    now, rules = visit.now, visit.house.settings.pull
+    now = visit.now
     answered = [i for item in items for i in reading.hint_ids.get(item.observation.ref, ())]
     read = [(item.subject.link.id, _status_after(item)) for item in items]
 
     def work() -> int:
         visit.lease.guard()
         moved = changes.apply(items, now=now)
-        links.mark_pulled(
-            read, now=now, reread_s=_reread_s(visit, rules.reread_open), spread=visit.house.entropy.fraction()
-        )
+        links.mark_pulled(read, now=now, reread_s=visit.reread_s, spread=visit.house.entropy.fraction())
         hints.used(answered, now)
         return moved
 
     moved = visit.house.store.write("pull.apply", work)
     if moved:
         visit.tally.add("changed", moved)
-
-
-def _reread_s(visit: Visit, reread_open_s: float) -> float:
-    """Without a change feed every open invoice is read at the integration's pace."""
-    can = visit.provider.can
-    return reread_open_s if can.change_feed else poll_interval_s(visit.integration.pace, can.min_poll_s)
 
 
 def _status_after(item: Applied) -> str:

@@ -261,7 +261,7 @@ def _settle(visit: Visit, item: Outgoing, result: PushResult) -> None:
 def _synced(visit: Visit, item: Outgoing, pushed: Pushed) -> None:
     house, now = visit.house, visit.now
     uncertain = item.link.attempts > 0
-    reread = now if uncertain else now + timedelta(seconds=house.settings.pull.reread_open)
+    reread = now if uncertain else now + timedelta(seconds=visit.reread_s)
 
     def work() -> None:
         item.journal.write_results()

@@ -25,7 +25,7 @@ from daemon.errors import (
 from daemon.gate import IntegrationGate
 from daemon.house import House
 from daemon.model import RUNNING, IntegrationState
-from daemon.policy import retry_at
+from daemon.policy import poll_interval_s, retry_at
 from daemon.providers.base import Provider
 from daemon.store import events, integrations, leases, meta, records, runs, tenants
 from daemon.store.journal import Book
@@ -70,6 +70,14 @@ class Visit:
     @property
     def now(self) -> datetime:
         return self.house.clock.now()
+
+    @property
+    def reread_s(self) -> float:
+        """How soon an open invoice is read again: without a change feed, at the integration's pace."""
+        can = self.provider.can
+        if can.change_feed:
+            return self.house.settings.pull.reread_open
+        return poll_interval_s(self.integration.pace, can.min_poll_s)
 
     def book(self) -> Book:
         tenant = tenants.get(self.integration.tenant_id)
