@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -36,23 +35,20 @@ from daemon.errors import (
 )
 from daemon.gate import PATIENCE_S
 from daemon.house import House
+from daemon.jobs.drafts import drafts
 from daemon.jobs.visit import Visit, is_over
 from daemon.model import (
     DocStatus,
     InvoiceDraft,
-    LineDraft,
     Observation,
-    PayerDraft,
     Pushed,
     StepState,
     SyncState,
 )
-from daemon.model.ids import our_reference
-from daemon.money import Money
 from daemon.policy import retry_at
 from daemon.providers.base import PushResult
 from daemon.reconcile import decide
-from daemon.store import changes, customers, events, invoices, links, payers, records, tenants
+from daemon.store import changes, events, links, payers, records
 from daemon.store.journal import Book, StoredJournal, steps_of
 
 BATCH = 500
@@ -93,90 +89,17 @@ def push(visit: Visit) -> None:
 def plan(house: House, integration: records.Integration) -> list[InvoiceDraft]:
     """What a push would send now, without sending it."""
     due = links.due_for_push(integration.id, house.clock.now(), limit=10_000)
-    return [draft for _link, _invoice, draft in _drafts(integration, due, house.clock.now())]
+    return [draft for _link, _invoice, draft in drafts(integration, due, house.clock.now())]
 
 
 # --- going out ----------------------------------------------------------------------------------------
 
 
 def _prepare(visit: Visit, book: Book, due: Sequence[records.Link]) -> Iterator[Outgoing]:
-    for link, invoice, draft in _drafts(visit.integration, due, visit.now):
+    for link, invoice, draft in drafts(visit.integration, due, visit.now):
         mark = partial(links.sending, link.id, visit.now)
         journal = book.invoice(invoice.reference, draft.payer.platform_reference, mark)
         yield Outgoing(link, invoice, draft, journal)
-
-
-def _drafts(
-    integration: records.Integration, due: Sequence[records.Link], now: datetime
-) -> Iterator[tuple[records.Link, records.Invoice, InvoiceDraft]]:
-    tenant = tenants.get(integration.tenant_id)
-    found = invoices.by_ids([link.invoice_id for link in due])
-    lines = invoices.lines_of_all(list(found))
-    people = customers.by_ids({invoice.customer_id for invoice in found.values()})
-    external = payers.known(integration.id, set(people))
-    for link in due:
-        invoice = found[link.invoice_id]
-        customer = people[invoice.customer_id]
-        payer = _payer(tenant, integration, customer, external.get(customer.id))
-        yield link, invoice, _draft(tenant, integration, invoice, lines[invoice.id], payer, now)
-
-
-def _payer(
-    tenant: records.Tenant, integration: records.Integration, customer: records.Customer, external: str | None
-) -> PayerDraft:
-    return PayerDraft(
-        reference=our_reference(
-            tenant=tenant.reference,
-            reference=customer.reference,
-            account=integration.account_id or integration.id,
-            operation="payer",
-        ),
-        platform_reference=customer.reference,
-        name=customer.name,
-        email=customer.email,
-        phone=customer.phone,
-        address=customer.address,
-        external_id=external,
-    )
-
-
-def _draft(
-    tenant: records.Tenant,
-    integration: records.Integration,
-    invoice: records.Invoice,
-    lines: Sequence[records.Line],
-    payer: PayerDraft,
-    now: datetime,
-) -> InvoiceDraft:
-    """A due date that has passed while the integration was down is sent as today; ours stays."""
-    today = now.astimezone(ZoneInfo(tenant.zone)).date()
-    currency = invoice.currency
-    return InvoiceDraft(
-        reference=our_reference(
-            tenant=tenant.reference,
-            reference=invoice.reference,
-            account=integration.account_id or integration.id,
-            operation="create",
-        ),
-        platform_reference=invoice.reference,
-        number=invoice.number,
-        payer=payer,
-        currency=currency,
-        total=Money(invoice.total_minor, currency),
-        issued_on=invoice.issued_on,
-        due_on=max(invoice.due_on, today),
-        lines=tuple(
-            LineDraft(
-                x.description,
-                Money(x.net_minor, currency),
-                Money(x.tax_minor, currency),
-                x.tax_rate,
-                x.quantity,
-            )
-            for x in lines
-        ),
-        memo=invoice.memo,
-    )
 
 
 def _send(visit: Visit, outgoing: Sequence[Outgoing]) -> None:
