@@ -1,0 +1,108 @@
+"""Where a daemon can die, and the plan of a seed: which of these points strike it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tests.simulation.chance import Chance
+
+TRANSACTIONS = (
+    "intake.add",
+    "push.assign",
+    "lease.claim",
+    "push.mark",
+    "push.record",
+    "push.fault",
+    "push.fell_short",
+    "push.void",
+    "push.void_refused",
+    "push.finish",
+    "pull.feed",
+    "pull.start_over",
+    "pull.foreign",
+    "pull.apply",
+    "pull.hold",
+    "pull.brake_off",
+    "pull.polled",
+    "pull.finish",
+    "lease.release",
+    "receiver.hint",
+)
+"""Every transaction of the daemon by its label; each is a point before and one after its commit."""
+
+CALLS = (
+    "send:before-first-byte",
+    "send:mid-request",
+    "send:provider-committed",
+    "send:reply-before-record",
+    "look:during",
+    "look:after",
+    "read:during",
+    "read:after",
+    "feed:page-1",
+    "feed:page-n",
+    "backup:copying",
+)
+"""Inside a call: `send` is a write of a push, `look` a question of a push, `read` one of a pull, `feed` a
+page of events."""
+
+POINTS = (
+    *(f"{label}:{side}" for label in TRANSACTIONS for side in ("before-commit", "after-commit")),
+    *CALLS,
+)
+
+
+class Blow(StrEnum):
+    CRASH = "crash"
+    SIGTERM = "sigterm"
+
+
+class Crash(BaseException):
+    """The process is gone. Not an Exception: no code of ours may catch it."""
+
+
+class Broken(BaseException):
+    """A promise is broken. Not an Exception, so that nothing on the way takes it for a fault of the world."""
+
+
+FREQUENT = ("push.mark", "lease.", "push.finish", "pull.feed", "pull.polled", "pull.finish", "send:", "look:")
+"""Points that a seed comes to several times."""
+
+CRASHES, SIGTERMS = 5, 2
+"""How many points each seed arms."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """The points armed in one seed, each with the visit at which it strikes, and the log of what struck."""
+
+    armed: dict[str, tuple[int, Blow]] = field(default_factory=dict)
+    visits: Counter[str] = field(default_factory=Counter)
+    struck: Counter[tuple[str, Blow]] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, seed: int, chance: Chance) -> Plan:
+        """Points in turn, so that a run of seeds arms all of them equally often."""
+        plan = cls()
+        for blow, count in ((Blow.SIGTERM, SIGTERMS), (Blow.CRASH, CRASHES)):
+            for place in range(count):
+                point = POINTS[(seed * count + place) * 7 % len(POINTS)]
+                nth = chance.choice((1, 1, 2, 3)) if point.startswith(FREQUENT) else 1
+                plan.armed[point] = (nth, blow)
+        return plan
+
+    def needs(self, *labels: str) -> bool:
+        """Whether a point of these transactions is still to be reached, so that the world brings it about."""
+        return any(point.startswith(labels) for point in self.armed)
+
+    def visit(self, point: str) -> Blow | None:
+        """Count a visit; the blow that falls at it, if one does."""
+        self.visits[point] += 1
+        nth, blow = self.armed.get(point, (0, Blow.CRASH))
+        if self.visits[point] != nth:
+            return None
+        del self.armed[point]
+        self.struck[point, blow] += 1
+        return blow
