@@ -15,6 +15,7 @@ from daemon.cli.errors import Sentences
 MODULES = (
     "init",
     "run",
+    "doctor",
     "status",
     "jobs",
     "find",
@@ -30,6 +31,7 @@ MODULES = (
     "backup",
     "restore",
     "db",
+    "sandbox",
     "demo",
 )
 """Each has a `register(app)`; `wispbill --help` lists their commands in this order."""

@@ -34,7 +34,7 @@ from daemon.sandbox.stripe import StripeDouble
 KEY = "sk_test_demo0000000000000000"
 PATIENCE_S = 90.0
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ base_url = "{self._served.url}"
         key_file = self._folder / "master.key"
         key_file.touch(mode=0o600)
         key_file.write_text(SystemEntropy().bytes(32).hex(), encoding="utf-8")
-        self._run("db", "upgrade", quiet=True)
+        self._start()
 
     def _connect(self) -> None:
         self._run(
@@ -155,7 +155,6 @@ base_url = "{self._served.url}"
         key = json.dumps({"secret_key": KEY})
         self._run("integrations", "add", "stripe", "--credentials", "-", given=key)
         integration = json.loads(self._run("integrations", "list", "--json", quiet=True))["integrations"][0]
-        self._start()
         self._run("integrations", "webhook", integration["id"])
         self._address = f"/api/webhooks/billing/integrations/{integration['id']}"
 
@@ -176,11 +175,11 @@ base_url = "{self._served.url}"
     def _kill_and_restart(self) -> None:
         some = max(3, self._count // 3)
         self._until("the first invoices arrive there", lambda: len(list(self._account.invoices())) >= some)
-        assert self._daemon is not None  # noqa: S101 - started in _connect
+        assert self._daemon is not None  # noqa: S101 - started in _prepare
         self._daemon.send_signal(signal.SIGKILL)
         self._daemon.wait()
         there = list(self._account.invoices())
-        half = sum(1 for doc in there if doc["status"] == "draft")
+        half = sum(1 for doc in there if doc.status == "draft")
         self._say(
             f"The daemon was killed (kill -9) in the middle: {len(there)} invoices are at the sandbox, "
             f"{half} of them half made. It is started again."
@@ -189,13 +188,13 @@ base_url = "{self._served.url}"
 
     def _wait_until_sent(self) -> dict[str, str]:
         self._until("every invoice is sent", lambda: all(x["sync"] == "synced" for x in self._invoices()))
-        there = [str(doc["number"]) for doc in self._account.invoices() if doc["status"] == "open"]
+        there = [str(doc.number) for doc in self._account.invoices() if doc.status == "open"]
         once = len(there) == len(set(there)) == self._count
         self._say(
             f"{len(there)} invoices are live at the sandbox, {len(set(there))} numbers: "
             + ("each exactly once." if once else "NOT each exactly once!")
         )
-        return {str(doc["number"]): str(doc["id"]) for doc in self._account.invoices()}
+        return {str(doc.number): doc.id for doc in self._account.invoices()}
 
     def _live_a_little(self, refs: dict[str, str]) -> None:
         numbers = sorted(refs)
