@@ -149,6 +149,22 @@ def test_a_key_that_still_runs_is_in_use() -> None:
     assert bench.post("/v1/customers", WHO, key="k").headers["idempotent-replayed"] == "true"
 
 
+def test_a_request_that_dies_on_the_way_frees_its_key() -> None:
+    bench = Bench(faults=Faults(latency_s=1))
+
+    class Died(Exception):
+        pass
+
+    def die(seconds: float, stop: threading.Event | None = None) -> bool:
+        raise Died
+
+    waits, bench.clock.wait = bench.clock.wait, die  # type: ignore[method-assign]
+    with pytest.raises(Died):
+        bench.post("/v1/customers", WHO, key="k")
+    bench.clock.wait = waits  # type: ignore[method-assign]
+    assert bench.post("/v1/customers", WHO, key="k").status == 200
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["a", "b", "c"]),

@@ -115,6 +115,20 @@ def test_a_stale_list_can_be_paged() -> None:
     bench.customer()
     bench.faults.add(Fault(FaultKind.STALE_LIST, seconds=5))
     assert bench.get("/v1/customers", {"limit": 3, "starting_after": made[2]}).ids == [made[1], made[0]]
+    bench.faults.add(Fault(FaultKind.STALE_LIST, seconds=5))
+    newer = bench.get("/v1/customers", {"limit": 1, "ending_before": made[1]})
+    assert (newer.ids, newer["has_more"]) == ([made[2]], True)
+
+
+def test_a_stale_list_keeps_its_filters() -> None:
+    bench = Bench()
+    invoice = bench.opened()
+    bench.opened()
+    bench.clock.wait(10)
+    bench.faults.add(Fault(FaultKind.STALE_LIST, seconds=5))
+    assert [one["invoice"] for one in bench.get("/v1/invoice_payments", {"invoice": invoice})["data"]] == [
+        invoice
+    ]
 
 
 def test_search_sees_what_is_a_minute_old() -> None:

@@ -78,6 +78,26 @@ def test_a_debit_that_bounces_leaves_the_invoice_open_to_be_paid_anew() -> None:
     assert payments(bench, invoice) == [("paid", 4500)]
 
 
+def test_a_debit_in_flight_settles_although_the_invoice_was_paid_meanwhile() -> None:
+    bench = Bench()
+    customer = bench.customer()
+    invoice = bench.opened(4500, customer=customer)
+    debit = bench.account.pay(invoice, method="sepa_debit", processing=True)
+    bench.account.pay_out_of_band(invoice)
+    bench.account.settle(debit)
+    paid = bench.invoice(invoice)
+    assert (paid["status"], paid["amount_paid"], paid["amount_overpaid"]) == ("paid", 9000, 4500)
+    assert bench.get(f"/v1/customers/{customer}")["balance"] == -4500
+
+
+def test_a_refund_takes_from_the_payment_of_which_something_is_left() -> None:
+    bench = Bench()
+    invoice = bench.opened(4500)
+    bench.account.pay(invoice, 1000)
+    bench.account.pay(invoice)
+    assert [bench.account.refund(invoice).amount for _ in range(2)] == [1000, 3500]
+
+
 def test_payments_are_found_by_their_intent() -> None:
     bench = Bench()
     invoice = bench.opened()

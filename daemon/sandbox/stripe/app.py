@@ -178,7 +178,8 @@ class StripeDouble:
             with self.lock:
                 return self._page(environ, path).send(start_response)
         answer, fault = self._answer(environ)
-        self.statuses[answer.status] += 1
+        with self.lock:
+            self.statuses[answer.status] += 1
         if fault is None:
             return answer.send(start_response)
         if fault.kind is FaultKind.DRIP:
@@ -203,7 +204,8 @@ class StripeDouble:
                 raise StripeError(404, f"Unrecognized request URL ({request.method}: {request.path}).")
             route, ids = found
             key = request.key if route.method == "POST" else ""
-            self.stats[route.operation] += 1
+            with self.lock:
+                self.stats[route.operation] += 1
             fault = self.faults.draw(route.operation, writes=route.writes, lists=route.lists)
             self._spoil_before(fault, request)
             with self.lock:
@@ -262,24 +264,28 @@ class StripeDouble:
 
     def _run(self, ready: _Accepted, fault: Fault | None) -> Answer:
         """Execute, and store the answer under the key whatever it is."""
-        if self.faults.latency_s:
-            self.clock.wait(self.faults.latency_s)
-        kind = fault.kind if fault is not None else None
-        with self.lock:
-            try:
-                if kind is FaultKind.ERROR_STORED:
-                    raise errors.server_error()
-                answer = self._execute(ready)
-                if kind is FaultKind.ERROR_AFTER:
-                    raise errors.server_error()
-            except StripeError as error:
-                answer = _refusal(error, ready.request_id)
-            except BaseException:
+        try:
+            if self.faults.latency_s:
+                self.clock.wait(self.faults.latency_s)
+            with self.lock:
+                answer = self._executed(ready, fault.kind if fault is not None else None)
                 if ready.key:
-                    ready.realm.keys.release(ready.key)
-                raise
+                    ready.realm.keys.finish(ready.key, answer.status, answer.body)
+        except BaseException:
             if ready.key:
-                ready.realm.keys.finish(ready.key, answer.status, answer.body)
+                ready.realm.keys.release(ready.key)
+            raise
+        return answer
+
+    def _executed(self, ready: _Accepted, kind: FaultKind | None) -> Answer:
+        try:
+            if kind is FaultKind.ERROR_STORED:
+                raise errors.server_error()
+            answer = self._execute(ready)
+            if kind is FaultKind.ERROR_AFTER:
+                raise errors.server_error()
+        except StripeError as error:
+            return _refusal(error, ready.request_id)
         return answer
 
     def _execute(self, ready: _Accepted) -> Answer:

@@ -23,20 +23,8 @@ def create(call: Call) -> CreditNote:
 
 
 def issue(ledger: Ledger, invoice: Invoice, given: Mapping[str, Any]) -> CreditNote:
-    if invoice.status not in ("open", "paid"):
-        raise invalid(f"Invoice {invoice.id} is {invoice.status}; only open or paid ones can be credited.")
-    amount = given.get("amount")
-    if amount is None:
-        raise missing_parameter("amount")
+    amount = _checked(ledger, invoice, given)
     before = min(amount, invoice.amount_remaining)
-    after = amount - before
-    if amount > _creditable(ledger, invoice):
-        raise invalid("The credit note exceeds what is left to credit on this invoice.", param="amount")
-    if sum(given.get(name, 0) for name in _SHARES) != after:
-        raise invalid(
-            f"The sum of refunds, customer balance credits and outside of Stripe credits must be {after}.",
-            param="amount",
-        )
     refund = None
     if given.get("refund_amount"):
         refund = payments.give_back(ledger, _refundable(ledger, invoice), given["refund_amount"])
@@ -51,7 +39,7 @@ def issue(ledger: Ledger, invoice: Invoice, given: Mapping[str, Any]) -> CreditN
             f"{invoice.number}-CN-{len(ledger.credit_notes.where('invoice', invoice.id)) + 1:02d}",
             amount,
             before,
-            after,
+            amount - before,
             credited=given.get("credit_amount", 0),
             out_of_band=given.get("out_of_band_amount"),
             refund=refund.id if refund else None,
@@ -65,8 +53,26 @@ def issue(ledger: Ledger, invoice: Invoice, given: Mapping[str, Any]) -> CreditN
     )
     ledger.emit("credit_note.created", "credit_note", note)
     ledger.change_balance(invoice.customer, -note.credited)
-    _apply(ledger, invoice, before=before, after=after)
+    _apply(ledger, ledger.invoices[invoice.id], before=note.before, after=note.after)
     return note
+
+
+def _checked(ledger: Ledger, invoice: Invoice, given: Mapping[str, Any]) -> int:
+    """The amount; what exceeds the rest must be refunded, credited or settled outside, to the unit."""
+    if invoice.status not in ("open", "paid"):
+        raise invalid(f"Invoice {invoice.id} is {invoice.status}; only open or paid ones can be credited.")
+    if "amount" not in given:
+        raise missing_parameter("amount")
+    amount = int(given["amount"])
+    after = max(0, amount - invoice.amount_remaining)
+    if amount > _creditable(ledger, invoice):
+        raise invalid("The credit note exceeds what is left to credit on this invoice.", param="amount")
+    if sum(given.get(name, 0) for name in _SHARES) != after:
+        raise invalid(
+            f"The sum of refunds, customer balance credits and outside of Stripe credits must be {after}.",
+            param="amount",
+        )
+    return amount
 
 
 def _creditable(ledger: Ledger, invoice: Invoice) -> int:

@@ -9,9 +9,9 @@ from typing import Any
 
 from daemon.sandbox.stripe.amounts import check_amount, check_currency
 from daemon.sandbox.stripe.call import Call
+from daemon.sandbox.stripe.drafts import changed_by, known_rates
 from daemon.sandbox.stripe.errors import StripeError, invalid, missing_parameter, no_such
 from daemon.sandbox.stripe.forms import merge_metadata
-from daemon.sandbox.stripe.invoices import changed_by, known_rates
 from daemon.sandbox.stripe.ledger import Ledger
 from daemon.sandbox.stripe.listing import Page, slice_of
 from daemon.sandbox.stripe.records import NOTHING, Invoice, Line, Tax

@@ -40,15 +40,15 @@ def page(
     if after and before:
         raise invalid("You cannot parameterize both starting_after and ending_before.")
     created = params.get("created", {})
+    fits = _with_index(keep, index) if index is not None and ago_s else keep
     if before:
-        newer = _within(table.newer_than(_cursor(table, before, "ending_before"), index), created, keep)
+        cursor = _cursor(table, before, "ending_before")
+        newer = _within(table.newer_than(cursor, index, ago_s=ago_s), created, fits)
         found = list(islice(newer, limit + 1))
         return Page(found[:limit][::-1], len(found) > limit)
     below = _cursor(table, after, "starting_after") if after else None
     older = _recent(table.newest_first(index, below=below, ago_s=ago_s), created)
-    if index is not None and ago_s:
-        older = (record for record in older if getattr(record, index[0]) == index[1])
-    found = list(islice(_within(older, created, keep), limit + 1))
+    found = list(islice(_within(older, created, fits), limit + 1))
     return Page(found[:limit], len(found) > limit)
 
 
@@ -80,6 +80,11 @@ def in_range(value: int | None, limits: Mapping[str, int]) -> bool:
         and ("lt" not in limits or value < limits["lt"])
         and ("lte" not in limits or value <= limits["lte"])
     )
+
+
+def _with_index(keep: Callable[[R], bool], index: tuple[str, object]) -> Callable[[R], bool]:
+    """An older view has no index: the field is compared instead."""
+    return lambda record: getattr(record, index[0]) == index[1] and keep(record)
 
 
 def _cursor(table: Table[R], record_id: str, param: str) -> tuple[int, int]:

@@ -13,19 +13,7 @@ BANK_DEBITS = frozenset({"us_bank_account", "sepa_debit", "acss_debit"})
 
 def open_default(ledger: Ledger, invoice: Invoice) -> Payment:
     """The payment that waits on every finalised invoice until somebody pays."""
-    payment = ledger.put_payment(
-        Payment(
-            ledger.new_id("inpay_"),
-            ledger.next_seq(),
-            ledger.now,
-            invoice.id,
-            invoice.customer,
-            ledger.new_id("pi_"),
-            invoice.amount_remaining,
-            invoice.currency,
-            is_default=True,
-        )
-    )
+    payment = ledger.put_payment(_new(ledger, invoice, invoice.amount_remaining, is_default=True))
     ledger.emit("payment_intent.created", "payment_intent", payment)
     return payment
 
@@ -43,39 +31,51 @@ def begin(ledger: Ledger, invoice: Invoice, amount: int, method: str, *, process
     """Somebody pays `amount`: the whole rest through the default payment, a part through one of its own."""
     if invoice.status not in ("open", "uncollectible"):
         raise invalid(f"Invoice {invoice.id} is {invoice.status}; it cannot be paid")
-    waiting = next((p for p in of_invoice(ledger, invoice.id) if p.is_default and p.status == "open"), None)
-    if waiting and waiting.intent_status == "requires_payment_method" and amount == waiting.amount:
-        payment = replace(waiting, method=method)
-    else:
-        if waiting and waiting.intent_status == "requires_payment_method" and amount < waiting.amount:
-            ledger.put_payment(replace(waiting, amount=waiting.amount - amount))
-        payment = Payment(
-            ledger.new_id("inpay_"),
-            ledger.next_seq(),
-            ledger.now,
-            invoice.id,
-            invoice.customer,
-            ledger.new_id("pi_"),
-            amount,
-            invoice.currency,
-            is_default=False,
-            method=method,
-        )
-        ledger.emit("payment_intent.created", "payment_intent", payment)
+    if amount < 1:
+        raise invalid("A payment is of at least one minor unit", param="amount")
     payment = replace(
-        payment,
+        _chosen(ledger, invoice, amount),
+        method=method,
         charge=ledger.new_id("ch_"),
         charged_at=ledger.now,
         charge_status="pending",
         intent_status="processing",
     )
     ledger.put_payment(payment)
-    _attempted(ledger, invoice)
+    current = ledger.invoices[invoice.id]
+    ledger.invoices.put(replace(current, attempts=current.attempts + 1))
     if not processing:
         return settle(ledger, payment)
     ledger.emit("payment_intent.processing", "payment_intent", payment)
     ledger.emit("charge.pending", "charge", payment)
     return payment
+
+
+def _chosen(ledger: Ledger, invoice: Invoice, amount: int) -> Payment:
+    """The payment that waits on the invoice where it fits, else one of its own for this amount."""
+    waiting = next((p for p in of_invoice(ledger, invoice.id) if p.is_default and p.status == "open"), None)
+    if waiting is not None and waiting.intent_status == "requires_payment_method":
+        if waiting.amount == amount:
+            return waiting
+        if waiting.amount > amount:
+            ledger.put_payment(replace(waiting, amount=waiting.amount - amount))
+    payment = _new(ledger, invoice, amount, is_default=False)
+    ledger.emit("payment_intent.created", "payment_intent", payment)
+    return payment
+
+
+def _new(ledger: Ledger, invoice: Invoice, amount: int, *, is_default: bool) -> Payment:
+    return Payment(
+        ledger.new_id("inpay_"),
+        ledger.next_seq(),
+        ledger.now,
+        invoice.id,
+        invoice.customer,
+        ledger.new_id("pi_"),
+        amount,
+        invoice.currency,
+        is_default=is_default,
+    )
 
 
 def settle(ledger: Ledger, payment: Payment) -> Payment:
@@ -110,14 +110,18 @@ def fail(ledger: Ledger, payment: Payment) -> Payment:
     waiting = ledger.put_payment(replace(refused, charge=None, charge_status=None, charged_at=None))
     ledger.emit("charge.failed", "charge", refused)
     ledger.emit("payment_intent.payment_failed", "payment_intent", refused)
-    ledger.emit("invoice.payment_failed", "invoice", ledger.invoices[payment.invoice])
+    invoice = ledger.invoices[payment.invoice]
+    ledger.emit("invoice.payment_failed", "invoice", invoice)
+    if invoice.status == "paid":
+        cancel_open(ledger, invoice.id)
     return waiting
 
 
 def cancel_open(ledger: Ledger, invoice_id: str) -> None:
-    """Nobody will pay this any more: the payments still waiting are cancelled."""
+    """Nobody will pay this any more: the payments still waiting are cancelled. A debit in flight is past
+    stopping; it settles, and overpays the invoice."""
     for payment in of_invoice(ledger, invoice_id):
-        if payment.status == "open":
+        if payment.status == "open" and not in_flight(payment):
             gone = replace(payment, status="canceled", intent_status="canceled", canceled_at=ledger.now)
             ledger.put_payment(gone)
             ledger.emit("payment_intent.canceled", "payment_intent", gone)
@@ -153,37 +157,22 @@ def credit_invoice(ledger: Ledger, invoice: Invoice, amount: int, *, off_stripe:
     return changed
 
 
-def _attempted(ledger: Ledger, invoice: Invoice) -> None:
-    current = ledger.invoices[invoice.id]
-    ledger.invoices.put(replace(current, attempts=current.attempts + 1))
-
-
 def give_back(
     ledger: Ledger, payment: Payment, amount: int | None, *, reason: str | None = None, pending: bool = False
 ) -> Refund:
     """Refund a part, or all that is left."""
+    charge = _refundable(payment)
     left = payment.amount - payment.refunded
-    if payment.charge is None or payment.charge_status != "succeeded":
-        raise invalid("This payment has no successful charge to refund.", param="payment_intent")
-    if payment.disputed:
-        raise invalid(
-            f"Charge {payment.charge} has been charged back; cannot issue a refund.",
-            code="charge_disputed",
-        )
-    if left <= 0:
-        message = f"Charge {payment.charge} has already been refunded."
-        raise invalid(message, code="charge_already_refunded")
     amount = left if amount is None else amount
     if amount > left:
-        raise invalid(
-            f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})", param="amount"
-        )
+        message = f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})"
+        raise invalid(message, param="amount")
     refund = ledger.refunds.put(
         Refund(
             ledger.new_id("re_"),
             ledger.next_seq(),
             ledger.now,
-            payment.charge,
+            charge,
             payment.intent,
             amount,
             payment.currency,
@@ -196,6 +185,19 @@ def give_back(
     ledger.emit("refund.created", "refund", refund)
     ledger.emit("charge.refunded", "charge", changed, {"amount_refunded": payment.refunded})
     return refund
+
+
+def _refundable(payment: Payment) -> str:
+    """The charge to refund; raises StripeError where there is none, or nothing is left of it."""
+    if payment.charge is None or payment.charge_status != "succeeded":
+        raise invalid("This payment has no successful charge to refund.", param="payment_intent")
+    if payment.disputed:
+        message = f"Charge {payment.charge} has been charged back; cannot issue a refund."
+        raise invalid(message, code="charge_disputed")
+    if payment.refunded >= payment.amount:
+        message = f"Charge {payment.charge} has already been refunded."
+        raise invalid(message, code="charge_already_refunded")
+    return payment.charge
 
 
 def finish_refund(ledger: Ledger, refund: Refund, *, failed: bool) -> Refund:

@@ -6,7 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from daemon.sandbox.stripe import credit_notes, customers, events, invoices, lines, money, params, search
+from daemon.sandbox.stripe import (
+    credit_notes,
+    customers,
+    drafts,
+    events,
+    invoices,
+    lines,
+    money,
+    params,
+    search,
+)
 from daemon.sandbox.stripe.call import Call
 from daemon.sandbox.stripe.forms import Form
 
@@ -83,11 +93,11 @@ ROUTES = [
         "deleted:customer",
         "customer_write",
     ),
-    Route("POST", "/v1/invoices", params.INVOICE_CREATE, invoices.create, "invoice", "invoice_write"),
+    Route("POST", "/v1/invoices", params.INVOICE_CREATE, drafts.create, "invoice", "invoice_write"),
     Route("GET", "/v1/invoices", params.INVOICE_LIST, invoices.list_, "list:invoice", "invoice_read"),
     Route("GET", "/v1/invoices/search", params.SEARCH, search.invoices, "search:invoice", "invoice_read"),
     Route("GET", _ONE, params.ONLY_EXPAND, invoices.retrieve, "invoice", "invoice_read"),
-    Route("POST", _ONE, params.INVOICE_UPDATE, invoices.update, "invoice", "invoice_write"),
+    Route("POST", _ONE, params.INVOICE_UPDATE, drafts.update, "invoice", "invoice_write"),
     Route("DELETE", _ONE, params.EMPTY, invoices.delete, "deleted:invoice", "invoice_write"),
     Route("GET", f"{_ONE}/lines", params.LINES_LIST, lines.list_, "list:line_item", "invoice_read"),
     Route(

@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Iterator
 from heapq import merge
+from itertools import takewhile
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 
@@ -131,14 +132,17 @@ class Table(Generic[R]):
         for position in range(end - 1, -1, -1):
             yield self._rows[ids[position]]
 
-    def newer_than(self, above: tuple[int, int], index: tuple[str, object] | None = None) -> Iterator[R]:
+    def newer_than(
+        self, above: tuple[int, int], index: tuple[str, object] | None = None, *, ago_s: float = 0
+    ) -> Iterator[R]:
         """Oldest first, from the first one that is newer than the (created, seq) `above`."""
+        if ago_s > 0:
+            newest = takewhile(lambda record: _age(record) > above, self._as_of(None, ago_s))
+            yield from reversed(list(newest))
+            return
         ids = self._order if index is None else self._by[index[0]].get(index[1], [])
         for position in range(bisect_right(ids, above, key=self._key), len(ids)):
             yield self._rows[ids[position]]
-
-    def indexed(self, field: str) -> bool:
-        return field in self._by
 
     def _as_of(self, below: tuple[int, int] | None, ago_s: float) -> Iterator[R]:
         overlay = self._history.undone(self.name, ago_s)

@@ -68,14 +68,18 @@ class Outbox:
 
     def pop(self) -> Delivery | None:
         """The next delivery that is due, signed now; None where nothing is."""
+        while (waiting := self._next_due()) is not None:
+            delivery = self._written(waiting)
+            if delivery is not None:
+                return delivery
+        return None
+
+    def _next_due(self) -> _Waiting | None:
         now = self._clock.monotonic()
         for position, waiting in enumerate(self._waiting):
             if waiting.due <= now:
                 del self._waiting[position]
-                delivery = self._written(waiting)
-                if delivery is not None:
-                    return delivery
-                return self.pop()
+                return waiting
         return None
 
     def done(self, delivery: Delivery) -> None:

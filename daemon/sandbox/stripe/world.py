@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from daemon.sandbox.stripe import credit_notes, invoices, payments, seeding, totals
+from daemon.sandbox.stripe import credit_notes, drafts, invoices, payments, seeding, totals
 from daemon.sandbox.stripe.errors import StripeError
 from daemon.sandbox.stripe.ledger import Ledger
 from daemon.sandbox.stripe.records import (
@@ -139,7 +139,7 @@ class Account:
             before = ledger.invoices[invoice_id]
             wished = {"due_date": due_date, "description": description, "metadata": metadata}
             given: dict[str, Any] = {name: value for name, value in wished.items() if value is not None}
-            return invoices.changed_by(ledger, before, replace(before, **given))
+            return drafts.changed_by(ledger, before, replace(before, **given))
 
         return self._do(change)
 
@@ -228,7 +228,8 @@ def _id(payment: Payment | str) -> str:
 
 
 def _paid(ledger: Ledger, invoice_id: str) -> Payment:
-    for payment in payments.of_invoice(ledger, invoice_id):
-        if payment.status == "paid":
-            return payment
-    raise ValueError(f"invoice {invoice_id} has no payment")
+    """The newest payment of which something is left, or the newest where nothing is."""
+    paid = [one for one in payments.of_invoice(ledger, invoice_id) if one.status == "paid"]
+    if not paid:
+        raise ValueError(f"invoice {invoice_id} has no payment")
+    return next((one for one in paid if one.refunded < one.amount and not one.disputed), paid[0])
