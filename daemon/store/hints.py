@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 import peewee as pw
 
-from daemon.clock import from_micros
+from daemon.clock import from_micros, to_micros
 from daemon.model import Hint as HintValue
 from daemon.store import records
 from daemon.store.tables import Hint, Integration
@@ -20,22 +21,32 @@ def note(
     tenant_id: str, integration_id: str, hints: Iterable[HintValue], *, source: str, now: datetime
 ) -> int:
     """Inside a transaction: store what is new; returns how many were."""
-    rows = [
-        {
+    sql, names = _statement(Hint._meta.database.obj)
+    fresh = 0
+    for hint in hints:
+        row = {
             "tenant_id": tenant_id,
             "integration_id": integration_id,
             "event_id": hint.event_id[:255],
             "ref": hint.ref,
             "source": source,
             "kind": hint.kind[:80],
-            "received_at": now,
+            "received_at": to_micros(now),
         }
-        for hint in hints
-    ]
-    return sum(
-        Hint.insert_many(rows[start : start + 100]).on_conflict_ignore().as_rowcount().execute()
-        for start in range(0, len(rows), 100)
-    )
+        fresh += Hint._meta.database.execute_sql(sql, [row[name] for name in names]).rowcount
+    return fresh
+
+
+COLUMNS = ("tenant_id", "integration_id", "event_id", "ref", "source", "kind", "received_at")
+
+
+@lru_cache(maxsize=2)
+def _statement(_database: pw.Database) -> tuple[str, tuple[str, ...]]:
+    """The insertion of one hint, and its columns in the order of its parameters: made once, since making
+    it takes five times as long as running it, and a burst of webhooks does nothing else."""
+    template = dict(zip(COLUMNS, COLUMNS, strict=True))
+    sql, names = Hint.insert_many([template]).on_conflict_ignore().sql()
+    return sql, tuple(names)
 
 
 def note_everything(tenant_id: str, integration_id: str, *, source: str, now: datetime) -> None:

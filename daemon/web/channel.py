@@ -151,7 +151,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             super().handle_write()
             return
         if self.total_outbufs_len:
-            self._flush_exception(self._flush_some)
+            # The task that writes the refusal may be flushing too.
+            self._flush_exception(self._flush_some_if_lockable)
         if self.close_when_flushed and not self.total_outbufs_len:
             self.close_when_flushed = False
             self._lingers_until = self.server.clock.monotonic() + LINGER_S

@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from daemon.clock import Clock
 
@@ -55,6 +56,7 @@ def judge_body(command: str, headers: Mapping[str, str], max_body: int) -> Refus
     return TOO_LARGE if len(length) > 12 or int(length) > max_body else None
 
 
+@lru_cache(maxsize=4096)
 def client_of(address: str) -> str:
     """Who counts as one client: an IPv4 address, or the /64 of an IPv6 one, which one host owns whole."""
     try:
@@ -83,6 +85,8 @@ class Budget:
 
     def wait_s(self, key: Hashable) -> int:
         """What `take` would answer, without taking."""
+        if key not in self._left:
+            return 0
         return self._ask(key, taken=0.0)
 
     def _ask(self, key: Hashable, *, taken: float) -> int:

@@ -8,7 +8,7 @@ slowness are the server's (`web.server`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from daemon.errors import HintNotReady, HintRejected, InvalidInput, NotFound, St
 from daemon.house import House
 from daemon.model import Delivery, Hint
 from daemon.store.webhook import WebhookKeys
-from daemon.web.access import WSGI, Environ, logged
+from daemon.web.access import REQUEST_ID, WSGI, Environ, logged
 from daemon.web.addresses import Addresses, Found, Key, Registered
 from daemon.web.inbox import Inbox
 from daemon.web.limits import TOO_MANY, Budget, Refusal, client_of
@@ -83,10 +83,10 @@ class Receiver:
             return self._refuse("unknown", UNKNOWN)
         except HintRejected as error:
             self._forged.take(forger)
-            log.warning("receiver.rejected", address="/".join(key), reason=error.message)
+            log.warning("receiver.rejected", reason=error.message, **_place(key, environ))
             return self._refuse("forged", FORGED)
         except (HintNotReady, Stopping, StoreError, VaultError, InvalidInput) as error:
-            log.error("receiver.not_stored", address="/".join(key), code=error.code, text=error.message)
+            log.error("receiver.not_stored", code=error.code, text=error.message, **_place(key, environ))
             return self._refuse("not_stored", Refusal("503 Service Unavailable", error.code, 30))
 
     def _deliver(self, key: Key, environ: Environ) -> Any:
@@ -120,6 +120,10 @@ class Receiver:
         return bottle.HTTPResponse(b"", refusal.status, dict(refusal.headers))
 
 
+def _place(key: Key, environ: Environ) -> dict[str, str]:
+    return {"address": "/".join(key), "request_id": environ.get(REQUEST_ID, "")}
+
+
 @dataclass(frozen=True, slots=True)
 class Arrived:
     """A delivery before it is known whose it is: raw bytes, lower-case header names, when."""
@@ -134,13 +138,32 @@ class Arrived:
 
 def _arrived(environ: Environ, at: datetime) -> Arrived:
     length = environ.get("CONTENT_LENGTH") or "0"
-    headers = {
-        name[5:].replace("_", "-").lower(): value
-        for name, value in environ.items()
-        if name.startswith("HTTP_")
-    }
-    headers["content-type"] = environ.get("CONTENT_TYPE", "")
-    return Arrived(environ["wsgi.input"].read(int(length)), headers, at)
+    return Arrived(environ["wsgi.input"].read(int(length)), Headers(environ), at)
+
+
+class Headers(Mapping[str, str]):
+    """The request's headers by lower-case name. A delivery has twenty, an adapter reads one or two."""
+
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: Environ) -> None:
+        self._environ = environ
+
+    def __getitem__(self, name: str) -> str:
+        if name == "content-type":
+            return str(self._environ["CONTENT_TYPE"])
+        value: str = self._environ[f"HTTP_{name.upper().replace('-', '_')}"]
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        for name in self._environ:
+            if name.startswith("HTTP_"):
+                yield name[5:].replace("_", "-").lower()
+            elif name == "CONTENT_TYPE":
+                yield "content-type"
+
+    def __len__(self) -> int:
+        return sum(1 for _name in self)
 
 
 def _first_fitting(found: Found, arrived: Arrived) -> tuple[Registered, list[Hint]]:

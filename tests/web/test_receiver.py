@@ -394,8 +394,7 @@ def test_an_event_that_is_no_concern_of_ours_is_accepted_and_not_stored(
 def test_the_log_line_has_neither_query_nor_body_nor_signature(
     sender: Sender, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sender.send(1, path=f"{sender.path}?canary=querycanary")
-    sender.send(2, secret=OTHER_SECRET)
+    sender.send(1, path=f"{sender.path}?canary=querycanary", secret=OTHER_SECRET)
 
     seen = capsys.readouterr()
     said = seen.out + seen.err

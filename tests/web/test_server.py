@@ -91,6 +91,14 @@ def honest(server: WebServer, source: str = "127.0.0.1") -> bytes:
     return ask(server, POST + b"Connection: close\r\nContent-Length: 2\r\n\r\nok", source)
 
 
+def is_let_in(server: WebServer, source: str) -> bool:
+    """Who is turned away while it speaks may see a reset instead of the answer."""
+    try:
+        return status(honest(server, source)) == 200
+    except ConnectionError:
+        return False
+
+
 def status(answer: bytes) -> int:
     return int(answer.split(b" ", 2)[1])
 
@@ -241,9 +249,9 @@ def test_one_address_has_so_many_connections_and_no_more(serve: Start) -> None:
         assert status(honest(server, "127.0.0.8")) == 200
         kept[0].close()
         until = time.monotonic() + 5
-        while status(reply := honest(server, "127.0.0.7")) == 429 and time.monotonic() < until:
+        while not (let_in := is_let_in(server, "127.0.0.7")) and time.monotonic() < until:
             pass
-        assert status(reply) == 200
+        assert let_in
 
 
 def test_when_all_places_are_taken_the_oldest_idle_connection_gives_way(serve: Start) -> None:
