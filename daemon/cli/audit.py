@@ -30,7 +30,8 @@ def verify(ctx: typer.Context, as_json: output.Json = False) -> None:
     else:
         for item in items:
             output.say(f"Chain {item['chain']} breaks at row {item['seq']}: {item['reason']}.")
-        output.say(f"{rows} rows checked, {'none' if not items else len(items)} of the chains broken.")
+        held = f"{len(items)} chains broken" if items else "every chain holds"
+        output.say(f"{rows} rows checked, {held}.")
     if items:
         raise typer.Exit(1)
 

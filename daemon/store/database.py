@@ -187,8 +187,16 @@ def said_plainly() -> Iterator[None]:
     except pw.DatabaseError as error:
         if isinstance(error, pw.IntegrityError):
             raise
-        text = str(error).lower()
+        text = " ".join(str(each).lower() for each in _chain(error))
         for needle, code, sentence in _PLAIN:
             if needle in text:
                 raise StoreError(code, sentence) from error
         raise
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what it came up in: after a full disk SQLite has rolled back by itself, and what
+    peewee raises is that there is nothing to roll back (https://sqlite.org/lang_transaction.html)."""
+    while error is not None:
+        yield error
+        error = error.__context__

@@ -69,7 +69,8 @@ def _mark(copy: Path, value: Document) -> None:
     try:
         db.execute("PRAGMA synchronous=FULL")
         db.execute(
-            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            "INSERT INTO meta (key, value) VALUES (?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             (meta.RECOVERY, canonical(value)),
         )
     finally:

@@ -1,8 +1,8 @@
-"""An installation in a folder: what `wispbill init` wrote, a database that the daemon made, and the command."""
+"""An installation in a folder: what `wispbill init` wrote, the daemon's database, and the command."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,6 +102,3 @@ def installed(blank: Installation) -> Installation:
     with blank.daemon():
         pass
     return blank
-
-
-Run = Callable[..., Said]

@@ -137,10 +137,16 @@ def test_only_the_oldest_of_their_kind_go(house: House, clock: FrozenClock, tmp_
     gone = backup.prune(folder, kind=backup.NIGHTLY, keep=2, now=clock.now())
 
     assert sorted(gone) == [made.path for made in nightly[:2]]
-    assert [found.path for found in backup.listing(folder)] == [nightly[3].path, nightly[2].path, by_hand.path]
+    assert [found.path for found in backup.listing(folder)] == [
+        nightly[3].path,
+        nightly[2].path,
+        by_hand.path,
+    ]
 
 
-def test_what_an_interrupted_backup_left_goes_a_day_later(house: House, clock: FrozenClock, tmp_path: Path) -> None:
+def test_what_an_interrupted_backup_left_goes_a_day_later(
+    house: House, clock: FrozenClock, tmp_path: Path
+) -> None:
     left = tmp_path / "wispbill-20260302T090000Z-nightly.partial"
     left.touch()
 

@@ -167,7 +167,8 @@ def test_an_invoice_pushed_after_the_backup_and_entered_again_is_found_not_sent_
 
     assert entered_again.id != link.id
     assert refs([entered_again]) == [first]
-    assert list(shop.accounts[integration.id].papers) == [first]
+    [paper] = shop.accounts[integration.id].papers.values()
+    assert (paper.ref, paper.sent) == (first, 1)
     house.store.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -88,8 +89,7 @@ def test_a_night_that_a_crash_cut_off_is_done_an_hour_later(
 
 
 def test_a_stopping_daemon_leaves_its_night_for_the_next(house: House, clock: FrozenClock) -> None:
-    original = job.CHORES
-    stopping = job.Chore("tidy.backup", original[1].period, lambda h, now: _stop_and_back_up(h, now))
+    stopping = job.Chore("tidy.backup", job._night, _stop_and_back_up)
     job._do(house, stopping)
     house.stop.clear()
 
@@ -99,9 +99,9 @@ def test_a_stopping_daemon_leaves_its_night_for_the_next(house: House, clock: Fr
     assert runs.is_done("tidy.backup", "2026-03-02")
 
 
-def _stop_and_back_up(house: House, now: object) -> dict[str, object]:
+def _stop_and_back_up(house: House, now: datetime) -> dict[str, object]:
     house.stop.set()
-    return job.back_up(house, now)  # type: ignore[arg-type]
+    return job.back_up(house, now)
 
 
 def test_one_chore_that_fails_keeps_no_other_from_running(house: House, log: Lines) -> None:
@@ -217,7 +217,7 @@ def test_retention_goes_in_small_transactions(
     house: House, clock: FrozenClock, read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     labels: list[str] = []
-    monkeypatch.setattr(house.store, "probe", lambda point: labels.append(point))
+    monkeypatch.setattr(house.store, "probe", labels.append)
     monkeypatch.setattr("daemon.store.retention.BATCH", 1)
     clock.move(days=500)
 
@@ -304,7 +304,9 @@ def test_with_its_last_invoice_closed_the_credentials_are_destroyed(
 # --- checks -------------------------------------------------------------------------------------------
 
 
-def test_a_broken_audit_chain_is_found_within_a_week(house: House, make: Builders, clock: FrozenClock) -> None:
+def test_a_broken_audit_chain_is_found_within_a_week(
+    house: House, make: Builders, clock: FrozenClock
+) -> None:
     tenant = make.a_tenant()
     tidy(house)
     house.store.db.execute_sql("DROP TRIGGER audit_no_update")

@@ -57,7 +57,9 @@ def rows(house: House, sql: str) -> int:
     return int(house.store.db.execute_sql(sql).fetchone()[0])
 
 
-def test_the_rows_are_still_there_and_a_backup_from_before(house: House, make: Builders, scripts: Path) -> None:
+def test_the_rows_are_still_there_and_a_backup_from_before(
+    house: House, make: Builders, scripts: Path
+) -> None:
     make.an_invoice()
 
     done = upgrade(house, scripts, _0998_note=ADD_COLUMN, _0999_rebuild=REBUILD)
