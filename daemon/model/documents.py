@@ -171,7 +171,7 @@ class Delivery:
     body: bytes
     headers: Mapping[str, str]
     url: str
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = field(repr=False)
     received_at: datetime
 
 

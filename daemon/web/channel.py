@@ -1,9 +1,10 @@
 """Our side of waitress's connections: what a request may cost before any application sees it.
 
-Measured with waitress 3.0.2: it takes a chunked body in whole (to a temporary file) before it asks the
-application; `Expect: 100-continue` invites a body that was refused already; its only time limit is
-renewed by every byte, so that a client that drips holds a connection for ever; and a connection that is
-closed with unread data is reset, which can eat the answer.
+Measured with waitress 3.0.2: it spools a chunked body to a temporary file up to its limit before it asks
+the application (300 MB of an unfinished chunk); `Expect: 100-continue` invites a body that its length has
+refused already; its one time limit is renewed by every byte, so that a client that drips holds a
+connection for ever. And who closes with unread data resets the connection, which can take the answer away
+from the client (RFC 9112, section 9.6).
 """
 
 from __future__ import annotations

@@ -144,7 +144,9 @@ class WebServer:
         left_s = max(0.1, until - self._clock.monotonic())
         server.task_dispatcher.shutdown(cancel_pending=True, timeout=left_s)
         self._ended.set()
-        server.pull_trigger()
+        # It may have seen the sign, and closed the pipe, between these two lines.
+        with contextlib.suppress(OSError):
+            server.pull_trigger()
         self._thread.join(timeout=5)
 
     def _beat(self) -> None:
