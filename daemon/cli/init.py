@@ -84,7 +84,7 @@ def _say_next(folder: Path) -> None:
         output.say("  systemctl daemon-reload && systemctl enable --now wispbill")
     else:
         output.say(f"  wispbill{config} run")
-    output.say(f"  wispbill{config} tenants add")
+    output.say(f"  wispbill{config} tenants add NAME")
 
 
 def _print_unit(folder: Path) -> None:

@@ -13,7 +13,8 @@ import typer
 
 from daemon.cli import output
 from daemon.cli.context import Desk, desk_of
-from daemon.cli.ground import lock_of
+from daemon.cli.db import open_store
+from daemon.cli.ground import daemon_lock, lock_of
 from daemon.errors import InvalidInput, VaultError
 
 if TYPE_CHECKING:
@@ -258,3 +259,41 @@ def _take_out(desk: Desk, path: Path, key_id: int) -> None:
         _write(MasterKeys.load(desk.settings, desk.environ).without(key_id), path)
     except InvalidInput:
         output.say(f"Now take the line that begins with `{key_id}:` out of {path}.")
+
+
+# --- lost ---------------------------------------------------------------------------------------------
+
+
+@keys.command("lost")
+def lost(
+    ctx: typer.Context,
+    key_id: Annotated[int, typer.Argument(metavar="ID")],
+    yes: Annotated[bool, typer.Option("--yes", help="I have no copy of this key anywhere.")] = False,
+) -> None:
+    """Give up what only a lost key opens, the daemon stopped: integrations ask for credentials again."""
+    from daemon.store import audit, secrets
+
+    desk = desk_of(ctx)
+    if not yes:
+        raise InvalidInput("WB-INPUT", f"what key {key_id} sealed will never open again: add --yes to say so")
+    lock = daemon_lock(desk)
+    store = open_store(desk)
+    now = store.clock.now()
+
+    def work() -> list[str]:
+        ids = secrets.lose(key_id, now=now)
+        data = {"key": key_id, "integrations": ids}
+        audit.append(audit.PLATFORM, actor=desk.actor, action="key.lost", subject="vault", data=data, now=now)
+        return ids
+
+    try:
+        with store.session():
+            ids = store.write("cli.keys.lost", work)
+    finally:
+        store.close()
+        lock.release()
+    output.say(
+        f"Key {key_id} is given up. Give the credentials of these again:" if ids else "It sealed nothing."
+    )
+    for integration_id in ids:
+        output.say(f"  wispbill integrations rotate {integration_id}")

@@ -190,6 +190,23 @@ def give_up(sealed: Sealed, error: VaultError, *, now: datetime) -> None:
     )
 
 
+def lose(key_id: int, *, now: datetime) -> list[str]:
+    """Inside a transaction: give up what only a lost key opens. Its integrations stop and ask for their
+    credentials; returns their ids."""
+    rows = Secret.select(Secret.integration_id).where(Secret.key_id == key_id).distinct()
+    ids = sorted(row.integration_id for row in rows)
+    text = f"Master key {key_id} was lost, and the credentials with it; give them again."
+    for integration_id in ids:
+        integration = integrations.get(None, integration_id)
+        if integration.state != IntegrationState.REMOVED:
+            integrations.set_state(
+                integration, IntegrationState.ERROR, now=now, code=VaultError.code, text=text
+            )
+    Secret.delete().where(Secret.key_id == key_id).execute()
+    forget_key(key_id)
+    return ids
+
+
 def quarantined() -> list[str]:
     """Ids of integrations with a secret that does not open."""
     rows = Secret.select(Secret.integration_id).where(Secret.quarantined_at.is_null(False)).distinct()

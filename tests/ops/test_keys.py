@@ -253,3 +253,27 @@ def test_the_key_that_seals_cannot_be_retired(installed: Installation) -> None:
 
     assert said.code == 2
     assert "key 1 seals" in said.text
+
+
+# --- lost ---------------------------------------------------------------------------------------------
+
+
+def test_after_a_lost_key_the_daemon_starts_again_and_asks_for_the_credentials(
+    installed: Installation,
+) -> None:
+    [integration_id] = installed.with_integrations(1)
+    installed.key.unlink()
+    installed.run("keys", "new")
+    with pytest.raises(VaultError):
+        under(installed)
+    assert installed.run("keys", "lost", "1").code == 2
+
+    said = installed.run("keys", "lost", "1", "--yes")
+
+    assert said.code == 0, said.text
+    assert f"wispbill integrations rotate {integration_id}" in said.text
+    with installed.daemon() as house:
+        hurt = integrations.get(None, integration_id)
+        assert (hurt.state, secrets.count_by_key()) == ("error", {})
+        house.store.write("test", lambda: house.safe.put(hurt, CREDENTIALS, {"secret_key": "new"}))
+    assert opened(installed, integration_id) == {"secret_key": "new"}
