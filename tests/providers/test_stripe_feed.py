@@ -84,7 +84,9 @@ def test_a_payments_invoice_is_looked_up_once() -> None:
     stripe = a_stripe(script)
 
     changes = stripe.changed(SINCE)
-    assert [(hint.event_id, hint.ref) for hint in changes.hints] == [("evt_1", "in_1"), ("evt_2", "in_1")]
+    # Not under the event's own id, which its webhook, a hint without a ref, may have taken.
+    found = [("evt_1:in_1", "in_1"), ("evt_2:in_1", "in_1")]
+    assert [(hint.event_id, hint.ref) for hint in changes.hints] == found
     assert len(script.calls) == 3
 
     stripe.changed(changes.cursor)

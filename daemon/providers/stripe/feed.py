@@ -8,7 +8,7 @@ poll goes back five minutes, and the high-water mark moves only when a whole run
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 
 from daemon.clock import from_unix, to_unix
@@ -116,7 +116,9 @@ class Feed:
                     known[intent] = self._invoice_paid_by(intent)
                 ref = known[intent]
             if ref:
-                hints.append(hint(event, ref))
+                found = hint(event, ref)
+                # Its webhook may have come before, as a hint without a ref under the event's own id.
+                hints.append(replace(found, event_id=f"{event['id']}:{ref}") if intent else found)
         return tuple(hints), tuple([*resolved, *cursor.resolved][:_RESOLVED])
 
     def _invoice_paid_by(self, intent: str) -> str | None:
