@@ -21,7 +21,7 @@ _ACTS = {
     "nobody": "Nobody needs to act",
     "operator": "The operator acts",
     "account owner": "The owner of the provider account acts",
-    "caller": "Put it right and ask again",
+    "caller": "Put it right",
     "provider": "The provider acts",
 }
 

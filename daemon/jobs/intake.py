@@ -22,7 +22,7 @@ PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 
 def _amount_text(value: object) -> object:
     """Whole numbers are clear; a float has lost what was meant."""
-    if isinstance(value, bool) or isinstance(value, float):
+    if isinstance(value, bool | float):
         raise ValueError('write amounts as text, like "12.50"')
     return str(value) if isinstance(value, int) else value
 
@@ -61,12 +61,31 @@ class InvoiceInput(BaseModel):
     total: Amount | None = None
 
 
-def read(tenant: records.Tenant, raw: Mapping[str, Any], today: date) -> NewInvoice:
+class Books:
+    """What is looked up while an invoice is read, straight in the store; an import reads ahead."""
+
+    def customer(self, tenant_id: str, name: str) -> records.Customer:
+        """Raises NotFound."""
+        return customers.get(tenant_id, name)
+
+    def taken(self, new: NewInvoice) -> str | None:
+        """The digest of the invoice that has this number or reference already."""
+        there = invoices.taken(new.tenant_id, new.number, new.reference)
+        return there.digest if there else None
+
+    def serving(self, tenant_id: str, customer_id: str) -> records.Integration | None:
+        return integrations.serving(tenant_id, customer_id)
+
+
+STORE = Books()
+
+
+def read(tenant: records.Tenant, raw: Mapping[str, Any], today: date, books: Books = STORE) -> NewInvoice:
     """The invoice that `raw` describes; raises InvalidInput with the field that is wrong. `today` is the
     tenant's. `currency` defaults to the tenant's; `total`, where given, must be the sum of the lines."""
     given = _parsed(raw)
     currency = (given.currency or tenant.currency).upper()
-    customer = customers.get(tenant.id, given.customer)
+    customer = books.customer(tenant.id, given.customer)
     lines = tuple(_line(line, currency, n) for n, line in enumerate(given.lines, start=1))
     new = NewInvoice(
         tenant_id=tenant.id,
@@ -80,8 +99,8 @@ def read(tenant: records.Tenant, raw: Mapping[str, Any], today: date) -> NewInvo
         memo=given.memo,
     )
     _check_total(new, given.total)
-    _check_due(new, today)
-    _check_number(new)
+    _check_due(new, today, books)
+    _check_number(new, books)
     return new
 
 
@@ -133,9 +152,9 @@ def _check_total(new: NewInvoice, given: str | None) -> None:
         raise InvalidInput("WB-INPUT", f"total: it says {given}, the lines make {total.text}", field="total")
 
 
-def _check_number(new: NewInvoice) -> None:
+def _check_number(new: NewInvoice, books: Books) -> None:
     """Where it goes to is known, so is how long a number may be there."""
-    integration = integrations.serving(new.tenant_id, new.customer_id)
+    integration = books.serving(new.tenant_id, new.customer_id)
     if integration is None:
         return
     kind = provider_class(integration.provider)
@@ -147,10 +166,11 @@ def _check_number(new: NewInvoice) -> None:
         )
 
 
-def _check_due(new: NewInvoice, today: date) -> None:
+def _check_due(new: NewInvoice, today: date, books: Books) -> None:
     """An invoice that is there already may be given again after its due date."""
-    known = invoices.taken(new.tenant_id, new.number, new.reference)
-    if new.due_on < today and (known is None or known.digest != new.digest):
+    if new.due_on >= today:
+        return
+    if books.taken(new) != new.digest:
         raise InvalidInput(
             "WB-INVOICE-DUE", f"the due date {new.due_on} lies before today ({today})", field="due_on"
         )

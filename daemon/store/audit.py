@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ import peewee as pw
 
 from daemon.clock import to_micros
 from daemon.model import Document
-from daemon.store import records
+from daemon.store import plain, records
 from daemon.store.fields import canonical
 from daemon.store.tables import Audit, database
 
@@ -28,6 +28,13 @@ COLUMNS = ("tenant_id", "seq", "at", "actor", "action", "object", "data", "prev"
 
 def append(tenant_id: str, *, actor: str, action: str, subject: str, data: Document, now: datetime) -> None:
     """Inside a transaction: add a row to the tenant's chain. `data` must hold no secret."""
+    append_all(tenant_id, [(action, subject, data)], actor=actor, now=now)
+
+
+def append_all(
+    tenant_id: str, rows: Sequence[tuple[str, str, Document]], *, actor: str, now: datetime
+) -> None:
+    """Inside a transaction: add a row to the tenant's chain for each (action, subject, data)."""
     _one_at_a_time(tenant_id)
     last = (
         Audit.select(Audit.seq, Audit.hash)
@@ -35,18 +42,21 @@ def append(tenant_id: str, *, actor: str, action: str, subject: str, data: Docum
         .order_by(Audit.seq.desc())
         .first()
     )
-    seq, prev = (last.seq + 1, last.hash) if last else (1, GENESIS)
-    row = {
-        "tenant_id": tenant_id,
-        "seq": seq,
-        "at": now,
-        "actor": actor,
-        "action": action,
-        "object": subject,
-        "data": data,
-        "prev": prev,
-    }
-    Audit.insert(row | {"hash": _hash(row)}).execute()
+    seq, prev = (last.seq, last.hash) if last else (0, GENESIS)
+    for action, subject, data in rows:
+        seq += 1
+        row = {
+            "tenant_id": tenant_id,
+            "seq": seq,
+            "at": now,
+            "actor": actor,
+            "action": action,
+            "object": subject,
+            "data": data,
+            "prev": prev,
+        }
+        prev = _hash(row)
+        plain.insert(Audit, row | {"hash": prev})
 
 
 def _one_at_a_time(tenant_id: str) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 
 from daemon.clock import Entropy
 from daemon.errors import InvalidInput, NotFound
 from daemon.model.ids import CUSTOMER, new_id
-from daemon.store import audit, records
+from daemon.store import audit, plain, records
 from daemon.store.tables import Customer
+
+ADDED = "customer.added"
 
 
 def add(
@@ -33,9 +36,26 @@ def add(
         raise InvalidInput(
             "WB-CUSTOMER-TAKEN", f"there is a customer {reference!r} with other content", field="reference"
         )
-    customer_id = new_id(CUSTOMER, now, entropy)
-    Customer.insert(
-        id=customer_id,
+    row = drawn(tenant_id, reference, name, email, phone=phone, address=address, now=now, entropy=entropy)
+    insert(row)
+    audit.append(tenant_id, actor=actor, action=ADDED, subject=row.id, data={"reference": reference}, now=now)
+    return row
+
+
+def drawn(
+    tenant_id: str,
+    reference: str,
+    name: str,
+    email: str | None,
+    *,
+    phone: str | None = None,
+    address: Mapping[str, str] | None = None,
+    now: datetime,
+    entropy: Entropy,
+) -> records.Customer:
+    """A customer as `insert` would write it, with a fresh id."""
+    return records.Customer(
+        id=new_id(CUSTOMER, now, entropy),
         tenant_id=tenant_id,
         reference=reference,
         name=name,
@@ -45,16 +65,12 @@ def add(
         may_connect=False,
         service_status="active",
         created_at=now,
-    ).execute()
-    audit.append(
-        tenant_id,
-        actor=actor,
-        action="customer.added",
-        subject=customer_id,
-        data={"reference": reference},
-        now=now,
     )
-    return get(tenant_id, customer_id)
+
+
+def insert(row: records.Customer) -> None:
+    """Inside a transaction: a customer whose reference is free. The audit row is the caller's."""
+    plain.insert(Customer, asdict(row))
 
 
 def update(
@@ -106,3 +122,10 @@ def listing(tenant_id: str, *, limit: int, after: str = "") -> list[records.Cust
 
 def by_ids(ids: set[str]) -> dict[str, records.Customer]:
     return {row.id: row for row in records.Customer.select(Customer.id.in_(sorted(ids)))} if ids else {}
+
+
+def named(tenant_id: str, names: set[str]) -> list[records.Customer]:
+    """Those whose id or reference is among `names`, which may stand as `ref:…`."""
+    plain_names = sorted(names | {name.removeprefix("ref:") for name in names})
+    mine = Customer.id.in_(plain_names) | Customer.reference.in_(plain_names)
+    return list(records.Customer.select((Customer.tenant_id == tenant_id) & mine))

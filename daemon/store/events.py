@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from daemon.model import Document
-from daemon.store import records
+from daemon.store import plain, records
 from daemon.store.tables import Event
 
 
@@ -21,15 +21,16 @@ def append(
     integration_id: str | None = None,
 ) -> None:
     """Inside a transaction. `data["sentence"]` is what the timeline says."""
-    Event.insert(
-        tenant_id=tenant_id,
-        type=type_,
-        at=now,
-        data=data,
-        invoice_id=invoice_id,
-        customer_id=customer_id,
-        integration_id=integration_id,
-    ).execute()
+    row = {
+        "tenant_id": tenant_id,
+        "type": type_,
+        "at": now,
+        "data": data,
+        "invoice_id": invoice_id,
+        "customer_id": customer_id,
+        "integration_id": integration_id,
+    }
+    plain.insert(Event, row)
 
 
 def of_invoice(invoice_id: str) -> list[records.Event]:

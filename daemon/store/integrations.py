@@ -120,15 +120,16 @@ def at_address(customer_id: str, provider: str) -> list[records.Integration]:
 def serving(tenant_id: str, customer_id: str) -> records.Integration | None:
     """Where this customer's next invoice goes: its own approved integration, else the tenant's default,
     else nowhere yet. A removed or draining one takes no new invoices."""
-    closed = [S.REMOVED.value, S.DRAINING.value]
-    mine = (Integration.customer_id == customer_id) | Integration.customer_id.is_null()
-    found = list(
-        records.Integration.select(
-            (Integration.tenant_id == tenant_id) & mine & Integration.state.not_in(closed)
-        )
-    )
-    own = [one for one in found if one.customer_id is not None]
-    return next(iter(one for one in own if one.approved), None) if own else next(iter(found), None)
+    return serving_among(listing(tenant_id), customer_id)
+
+
+def serving_among(rows: Sequence[records.Integration], customer_id: str) -> records.Integration | None:
+    """As `serving`, among the tenant's integrations."""
+    taking = [row for row in rows if row.state not in (S.REMOVED, S.DRAINING)]
+    own = [row for row in taking if row.customer_id == customer_id]
+    if own:
+        return next((row for row in own if row.approved), None)
+    return next((row for row in taking if row.customer_id is None), None)
 
 
 def listing(tenant_id: str | None = None, *, removed: bool = False) -> list[records.Integration]:

@@ -12,12 +12,14 @@ import peewee as pw
 
 from daemon.clock import Entropy
 from daemon.errors import InvalidInput, NotFound
-from daemon.model import PaymentStatus, SyncState
+from daemon.model import Document, PaymentStatus, SyncState
 from daemon.model.ids import INVOICE, LINK, new_id
 from daemon.money import Money
-from daemon.store import audit, events, records
+from daemon.store import audit, events, plain, records
 from daemon.store.fields import canonical
 from daemon.store.tables import Customer, Invoice, Line, Link
+
+ADDED = "invoice.added"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,76 +80,81 @@ def add(new: NewInvoice, *, actor: str, now: datetime, entropy: Entropy) -> tupl
             f"invoice {there.number!r} (reference {there.reference!r}) is there already, with other content",
             field="number",
         )
-    invoice_id = new_id(INVOICE, now, entropy)
-    total = new.total.minor
-    Invoice.insert(
-        id=invoice_id,
-        tenant_id=new.tenant_id,
-        customer_id=new.customer_id,
-        number=new.number,
-        reference=new.reference,
-        currency=new.currency,
-        total_minor=total,
-        issued_on=new.issued_on,
-        due_on=new.due_on,
-        memo=new.memo,
-        digest=new.digest,
-        created_at=now,
-        payment_status=PaymentStatus.OPEN.value,
-        paid_minor=0,
-        due_minor=total,
-        refunded_minor=0,
-        status_at=now,
-    ).execute()
-    Line.insert_many(
-        [
-            (invoice_id, n, x.description, x.net.minor, x.tax.minor, x.tax_rate, x.quantity)
-            for n, x in enumerate(new.lines, start=1)
-        ],
-        fields=[
-            Line.invoice_id,
-            Line.position,
-            Line.description,
-            Line.net_minor,
-            Line.tax_minor,
-            Line.tax_rate,
-            Line.quantity,
-        ],
-    ).execute()
-    Link.insert(
-        id=new_id(LINK, now, entropy),
-        tenant_id=new.tenant_id,
-        customer_id=new.customer_id,
-        invoice_id=invoice_id,
-        state=SyncState.PENDING.value,
-        attempts=0,
-        next_push_at=now,
-    ).execute()
-    _tell(new, invoice_id, actor=actor, now=now)
+    invoice_id = insert(new, now=now, entropy=entropy)
+    audit.append(new.tenant_id, actor=actor, action=ADDED, subject=invoice_id, data=audited(new), now=now)
     return get(new.tenant_id, invoice_id), True
 
 
-def _tell(new: NewInvoice, invoice_id: str, *, actor: str, now: datetime) -> None:
+def insert(new: NewInvoice, *, now: datetime, entropy: Entropy) -> str:
+    """Inside a transaction: an invoice whose number and reference are free, its lines, its link and its
+    event; returns its id. The audit row is the caller's."""
+    invoice_id = new_id(INVOICE, now, entropy)
+    total = new.total
+    plain.insert(
+        Invoice,
+        {
+            "id": invoice_id,
+            "tenant_id": new.tenant_id,
+            "customer_id": new.customer_id,
+            "number": new.number,
+            "reference": new.reference,
+            "currency": new.currency,
+            "total_minor": total.minor,
+            "issued_on": new.issued_on,
+            "due_on": new.due_on,
+            "memo": new.memo,
+            "digest": new.digest,
+            "created_at": now,
+            "payment_status": PaymentStatus.OPEN.value,
+            "paid_minor": 0,
+            "due_minor": total.minor,
+            "refunded_minor": 0,
+            "status_at": now,
+        },
+    )
+    for position, line in enumerate(new.lines, start=1):
+        plain.insert(
+            Line,
+            {
+                "invoice_id": invoice_id,
+                "position": position,
+                "description": line.description,
+                "net_minor": line.net.minor,
+                "tax_minor": line.tax.minor,
+                "tax_rate": line.tax_rate,
+                "quantity": line.quantity,
+            },
+        )
+    link = {
+        "id": new_id(LINK, now, entropy),
+        "tenant_id": new.tenant_id,
+        "customer_id": new.customer_id,
+        "invoice_id": invoice_id,
+        "state": SyncState.PENDING.value,
+        "attempts": 0,
+        "next_push_at": now,
+    }
+    plain.insert(Link, link)
+    sentence = f"Invoice {new.number} over {total} was entered, due {new.due_on}."
     events.append(
         new.tenant_id,
-        "invoice.added",
+        ADDED,
         now=now,
         invoice_id=invoice_id,
         customer_id=new.customer_id,
-        data={
-            "number": new.number,
-            "total": str(new.total),
-            "sentence": f"Invoice {new.number} over {new.total} was entered, due {new.due_on}.",
-        },
+        data={"number": new.number, "total": str(total), "sentence": sentence},
     )
-    audit.append(
-        new.tenant_id,
-        actor=actor,
-        action="invoice.added",
-        subject=invoice_id,
-        data={"number": new.number, "digest": new.digest},
-        now=now,
-    )
+    return invoice_id
+
+
+def audited(new: NewInvoice) -> Document:
+    return {"number": new.number, "digest": new.digest}
+
+
+def taken_among(tenant_id: str, numbers: Sequence[str], references: Sequence[str]) -> list[records.Invoice]:
+    """Invoices that have one of these numbers or references."""
+    named = Invoice.number.in_(list(numbers)) | Invoice.reference.in_(list(references))
+    return list(records.Invoice.select((Invoice.tenant_id == tenant_id) & named))
 
 
 def taken(tenant_id: str, number: str, reference: str) -> records.Invoice | None:
@@ -157,11 +164,15 @@ def taken(tenant_id: str, number: str, reference: str) -> records.Invoice | None
 
 
 def find(tenant_id: str | None, name: str) -> records.Invoice | None:
-    """By our id, by number, or by the platform's reference (`ref:…`)."""
-    reference = name.removeprefix("ref:")
-    named = (Invoice.id == name) | (Invoice.number == name) | (Invoice.reference == reference)
-    where = named if tenant_id is None else (Invoice.tenant_id == tenant_id) & named
-    return records.Invoice.first(where)
+    """By our id or by number, else by the platform's reference (`ref:…`: by that alone)."""
+    by_reference = Invoice.reference == name.removeprefix("ref:")
+    ways = [] if name.startswith("ref:") else [Invoice.id == name, Invoice.number == name]
+    for named in (*ways, by_reference):
+        where = named if tenant_id is None else (Invoice.tenant_id == tenant_id) & named
+        found = records.Invoice.first(where)
+        if found is not None:
+            return found
+    return None
 
 
 def get(tenant_id: str | None, name: str) -> records.Invoice:

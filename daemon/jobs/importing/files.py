@@ -1,31 +1,18 @@
-"""Import: a file of invoices goes in, the good ones whatever is wrong with the others.
-
-CSV (a header names the columns; rows of one number that follow one another are its lines) or JSON Lines
-(one invoice a line, as the API takes it). A file may be imported again: what is there with the same
-content is left alone. Invoices are written some hundred a transaction, each in a savepoint of its own.
-"""
+"""Reading a file of invoices: every dialect of spreadsheets, each line by itself, mistakes named by line."""
 
 from __future__ import annotations
 
 import csv
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
-from itertools import islice
 from typing import Any, BinaryIO
 
 from daemon.errors import InvalidInput
-from daemon.house import House
 from daemon.jobs import intake
-from daemon.money import Money
-from daemon.store import customers, invoices, records
 
-BATCH = 200
 MAX_LINE = 256 * 1024
-PROBLEMS_KEPT = 1000
 
 LINE_COLUMNS = ("description", "amount", "tax", "tax_rate", "quantity")
 INVOICE_COLUMNS = ("number", "reference", "customer", "currency", "due_on", "issued_on", "memo", "total")
@@ -52,158 +39,6 @@ class Item:
     last: int
     raw: Mapping[str, Any] = field(default_factory=dict)
     problem: Problem | None = None
-
-
-@dataclass(slots=True)
-class Report:
-    """What became of a file; `sums` are the minor units of what was added, by currency. The first
-    PROBLEMS_KEPT problems are kept, all are counted in `failed`."""
-
-    dry_run: bool
-    added: int = 0
-    there: int = 0
-    failed: int = 0
-    customers_added: int = 0
-    sums: dict[str, int] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    @property
-    def read(self) -> int:
-        return self.added + self.there + self.failed
-
-    def fail(self, problem: Problem) -> None:
-        self.failed += 1
-        if len(self.problems) < PROBLEMS_KEPT:
-            self.problems.append(problem)
-
-
-class _Undone(Exception):
-    """A dry run's batch."""
-
-
-# --- writing ------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Import:
-    """One import into one tenant. A dry run does the same work and undoes each batch; `seen` is how it
-    still knows what earlier batches would have left."""
-
-    house: House
-    tenant: records.Tenant
-    actor: str
-    dry_run: bool = False
-    create_customers: bool = False
-    seen: dict[int, int] = field(default_factory=dict)
-    new_people: set[str] = field(default_factory=set)
-
-    def run(self, items: Iterable[Item], told: Callable[[int], None] = lambda _lines: None) -> Report:
-        """Take in all `items`; `told` hears how far each batch came, in lines. Raises StoreError."""
-        report = Report(self.dry_run)
-        today = intake.today_of(self.tenant, self.house.clock.now())
-        rest = iter(items)
-        done = 0
-        while batch := list(islice(rest, BATCH)):
-            self._write(batch, report, today)
-            told(batch[-1].last - done)
-            done = batch[-1].last
-        if report.added and not self.dry_run:
-            self.house.wake("push")
-        return report
-
-    def _write(self, batch: list[Item], report: Report, today: date) -> None:
-        """The report is told after the commit: a transaction may be run again."""
-        outcomes: list[_Outcome] = []
-
-        def work() -> None:
-            outcomes.clear()
-            outcomes.extend(self._take(item, today) for item in batch)
-            if self.dry_run:
-                raise _Undone
-
-        with suppress(_Undone):
-            self.house.store.write("import.batch", work)
-        for outcome in outcomes:
-            self._count(outcome, report)
-
-    def _take(self, item: Item, today: date) -> _Outcome:
-        if item.problem is not None:
-            return _Outcome(problem=item.problem)
-        try:
-            with self.house.store.db.atomic():
-                return self._enter(item, today)
-        except InvalidInput as error:
-            number = item.raw.get("number")
-            text = number if isinstance(number, str) else None
-            return _Outcome(problem=Problem(item.line, error.code, error.message, text))
-
-    def _enter(self, item: Item, today: date) -> _Outcome:
-        raw = {name: value for name, value in item.raw.items() if name not in CUSTOMER_COLUMNS}
-        person = self._person(item.raw) if self.create_customers else None
-        new = intake.read(self.tenant, raw, today)
-        if self.dry_run and (again := self._again(new)) is not None:
-            return again
-        _invoice, is_new = invoices.add(
-            new, actor=self.actor, now=self.house.clock.now(), entropy=self.house.entropy
-        )
-        return _Outcome(added=new.total if is_new else None, person=person)
-
-    def _person(self, raw: Mapping[str, Any]) -> str | None:
-        """Create the customer of this row where there is none; returns the reference of a new one."""
-        reference, name = raw.get("customer"), raw.get("customer_name")
-        if not isinstance(reference, str) or customers.find(self.tenant.id, reference) is not None:
-            return None
-        email = raw.get("customer_email")
-        customers.add(
-            tenant_id=self.tenant.id,
-            reference=reference,
-            name=str(name or reference),
-            email=str(email) if email else None,
-            actor=self.actor,
-            now=self.house.clock.now(),
-            entropy=self.house.entropy,
-        )
-        return reference
-
-    def _again(self, new: invoices.NewInvoice) -> _Outcome | None:
-        """What a row would meet that the file itself gave before; hashes, so that a million fit."""
-        names, content = (hash(("number", new.number)), hash(("ref", new.reference))), hash(new.digest)
-        before = next((self.seen[name] for name in names if name in self.seen), None)
-        for name in names:
-            self.seen.setdefault(name, content)
-        if before is None:
-            return None
-        if before != content:
-            raise InvalidInput(
-                "WB-INVOICE-TAKEN", f"invoice {new.number!r} stands further up in the file with other content"
-            )
-        return _Outcome()
-
-    def _count(self, outcome: _Outcome, report: Report) -> None:
-        if outcome.problem is not None:
-            report.fail(outcome.problem)
-            return
-        if outcome.person is not None and outcome.person not in self.new_people:
-            self.new_people.add(outcome.person)
-            report.customers_added += 1
-        if outcome.added is None:
-            report.there += 1
-            return
-        report.added += 1
-        currency = outcome.added.currency
-        report.sums[currency] = report.sums.get(currency, 0) + outcome.added.minor
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """`added` is the total of a new invoice; None: it was there. `person` is a new customer."""
-
-    added: Money | None = None
-    person: str | None = None
-    problem: Problem | None = None
-
-
-# --- reading ------------------------------------------------------------------------------------------
 
 
 def read_csv(file: BinaryIO) -> Iterator[Item]:
