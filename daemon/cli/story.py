@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from daemon.clock import SystemClock, SystemEntropy
+from daemon.errors import WispbillError
 from daemon.sandbox.server import Served, serve
 from daemon.sandbox.stripe import StripeDouble
 
@@ -35,6 +36,10 @@ KEY = "sk_test_demo0000000000000000"
 PATIENCE_S = 90.0
 
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
+
+
+class StoryError(WispbillError):
+    """The demo did not go as told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +262,7 @@ base_url = "{self._served.url}"
         return sorted(listed, key=lambda row: str(row["number"]))
 
     def _run(self, *words: str, given: str | None = None, quiet: bool = False) -> str:
-        """One wispbill command as a person would type it; what it prints is shown. Raises RuntimeError."""
+        """One wispbill command as a person would type it; what it prints is shown. Raises StoryError."""
         if not quiet:
             console.print(f"[bold]$ wispbill {' '.join(words)}[/bold]" + (" < key" if given else ""))
         command = [sys.executable, "-m", "daemon", "--config", str(self._config), *words]
@@ -265,7 +270,7 @@ base_url = "{self._served.url}"
             command, input=given, text=True, capture_output=True, env={**os.environ, "COLUMNS": "100"}
         )
         if done.returncode:
-            raise RuntimeError(f"`wispbill {' '.join(words)}` failed: {done.stderr.strip()[-2000:]}")
+            raise StoryError(f"`wispbill {' '.join(words)}` failed: {done.stderr.strip()[-2000:]}")
         if not quiet:
             console.print(done.stdout.rstrip(), markup=False)
         return done.stdout
@@ -275,9 +280,8 @@ base_url = "{self._served.url}"
         while not holds():
             if self._clock.monotonic() > until:
                 tail = (self._folder / "daemon.log").read_text(errors="replace")[-3000:]
-                raise RuntimeError(
-                    f"waited {PATIENCE_S:.0f} s in vain until {what}; the daemon says:\n{tail}"
-                )
+                console.print(tail, markup=False)
+                raise StoryError(f"waited {PATIENCE_S:.0f} s in vain until {what}; the daemon's log is above")
             self._clock.wait(0.2)
 
     def _say(self, sentence: str) -> None:

@@ -108,12 +108,12 @@ def _keep_page(visit: Visit, page: Changes, nudges: Sequence[int]) -> None:
     def work() -> tuple[int, int]:
         visit.lease.guard()
         moved = changes.apply(judged, now=now)
+        hints.used(nudges, now)  # first: the page may name the invoice of a nudge's own event
         fresh = hints.note(
             visit.integration.tenant_id, visit.integration.id, page.hints, source="feed", now=now
         )
         for item in alarming:
             links.postpone([item.subject.link.id], now)
-        hints.used(nudges, now)
         if visit.integration.cursor is None:  # the feed tells from now on: what came before is read
             links.read_all_open(visit.integration.id, now)
         integrations.update(visit.integration.id, cursor=page.cursor)
