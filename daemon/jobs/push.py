@@ -79,7 +79,7 @@ def push(visit: Visit) -> None:
         book = visit.book()
         outgoing = []
         for item in _prepare(visit, book, due):
-            if item.link.void_requested_at is not None and not _goes_out_first(item):
+            if item.link.void_requested_at is not None and not _goes_out_first(visit, item):
                 _withdraw(visit, item)
             else:
                 outgoing.append(item)
@@ -275,7 +275,7 @@ def _void_what_failed(visit: Visit, item: Outgoing, now: datetime) -> None:
     link = links.get(item.link.id)
     if link.void_requested_at is None:
         return
-    if not _goes_out_first(replace(item, link=link)):
+    if not _goes_out_first(visit, replace(item, link=link)):
         links.push_at(link.id, now)
         return
     links.void_refused(link.id, code=link.fault_code or "", text=link.fault_text or "", next_push_at=None)
@@ -306,13 +306,13 @@ def _verdict(
 # --- withdrawing --------------------------------------------------------------------------------------
 
 
-def _goes_out_first(item: Outgoing) -> bool:
-    """Something may have landed already: the push is finished, and then voided. What was refused will
-    not get any further."""
+def _goes_out_first(visit: Visit, item: Outgoing) -> bool:
+    """Something may have landed already, in recovery before the backup was restored: the push is
+    finished, and then voided. What was refused will not get any further."""
     if item.link.pushed_at is not None or item.link.integration_id is None:
         return False
     states = {step.state for step in steps_of(item.link.integration_id, item.invoice.reference)}
-    return StepState.REJECTED not in states and bool(states - {StepState.NEW})
+    return StepState.REJECTED not in states and (visit.recovery or bool(states - {StepState.NEW}))
 
 
 def _withdraw(visit: Visit, item: Outgoing) -> None:
