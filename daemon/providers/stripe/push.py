@@ -203,14 +203,22 @@ class Pusher:
 
     def _finalize(self, body: Document, key: str) -> Document:
         try:
-            doc = self._api.post(
-                "invoices", body["invoice"], "finalize", key=key, auto_advance=False, expand=WITH_PAYMENTS
-            )
+            return remembered(self._post_finalize(body["invoice"], key))
         except Rejected as error:
             if _number_taken(error):
                 raise _taken(error.message) from error
             raise
-        return remembered(doc)
+
+    def _post_finalize(self, ref: str, key: str) -> Document:
+        """A draft whose due day ended before it could go live is due at once, as one made that late is."""
+        params = {"auto_advance": False, "expand": WITH_PAYMENTS}
+        try:
+            return self._api.post("invoices", ref, "finalize", key=key, **params)
+        except Rejected as error:
+            if error.param != "due_date":
+                raise
+        self._api.post("invoices", ref, key=_key_of(key, "due now"), days_until_due=0)
+        return self._api.post("invoices", ref, "finalize", key=_key_of(key, "late"), **params)
 
     def _is_live(self, body: Document) -> Document | None:
         doc = self._invoice(body["invoice"])
