@@ -28,7 +28,7 @@ def examine(desk: Desk, store: Store, now: datetime) -> Iterator[Finding]:
     yield from last_runs()
     found = integrations.listing()
     if not found:
-        yield warn("integrations", "there is none: nothing is pushed", "wispbill integrations add")
+        yield warn("integrations", "there is none: nothing is pushed", "wispbill integrations add stripe")
     for integration in found:
         yield from state(integration)
         yield from staleness(desk, integration, now)

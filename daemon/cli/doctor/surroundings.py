@@ -64,7 +64,7 @@ def master_key(desk: Desk) -> Iterator[Finding]:
         )
     else:
         ids = ", ".join(str(key_id) for key_id in keys)
-        yield ok("master key", f"{path} holds key {ids}, readable by its owner only")
+        yield ok("master key", f"{path}, readable by its owner only; ids: {ids}")
 
 
 def state_folder(desk: Desk) -> Iterator[Finding]:
