@@ -70,8 +70,24 @@ class Broken(BaseException):
 FREQUENT = ("push.mark", "lease.", "push.finish", "pull.feed", "pull.polled", "pull.finish", "send:", "look:")
 """Points that a seed comes to several times."""
 
-CRASHES, SIGTERMS = 5, 2
+RARE = (
+    "push.void_refused",
+    "pull.start_over",
+    "pull.foreign",
+    "pull.hold",
+    "pull.brake_off",
+    "pull.apply",
+    "feed:page-n",
+)
+"""Points that many a seed never comes to: they are armed three times as often."""
+
+ROTA = POINTS + 2 * tuple(point for point in POINTS if point.startswith(RARE))
+
+CRASHES, SIGTERMS = 7, 2
 """How many points each seed arms."""
+
+STRIDE = 31
+"""Prime to the length of the rota, so that a run of seeds arms all of it equally often."""
 
 
 @dataclass(slots=True)
@@ -88,7 +104,7 @@ class Plan:
         plan = cls()
         for blow, count in ((Blow.SIGTERM, SIGTERMS), (Blow.CRASH, CRASHES)):
             for place in range(count):
-                point = POINTS[(seed * count + place) * 7 % len(POINTS)]
+                point = ROTA[(seed * count + place) * STRIDE % len(ROTA)]
                 nth = chance.choice((1, 1, 2, 3)) if point.startswith(FREQUENT) else 1
                 plan.armed[point] = (nth, blow)
         return plan

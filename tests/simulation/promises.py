@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from daemon.clock import to_micros
+from daemon.clock import to_micros, to_unix
 from daemon.model import FactKind
 from daemon.reconcile import effective
 from daemon.sandbox.stripe.records import Invoice
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 SETTLE_S = 120.0
 """Stripe gives a request up after 80 s; what is looked for and not found is not sent anew before."""
+TOLD_S = 29 * 86400
+"""That an invoice was sent, Stripe tells for 30 days; after a restore later than that it is sent again."""
+
 GROWING = ("payment", "event", "audit", "observation", "invoice")
 
 
@@ -141,7 +144,8 @@ class Promises:
             raise Broken(f"{number} is {doc.status} there, here {link.state} ({link.fault_code})")
         if doc.total != invoice.total_minor:
             raise Broken(f"{number} is over {doc.total} there and {invoice.total_minor} here")
-        if self._world.account.sent[doc.id] > 1:
+        told = to_unix(self._world.time.now()) - (doc.finalized_at or 0) < TOLD_S
+        if self._world.account.sent[doc.id] > 1 and told:
             raise Broken(f"{number} was sent {self._world.account.sent[doc.id]} times")
         there = self._world.account.books(doc)
         here = _booked(invoice.id)
@@ -199,6 +203,19 @@ class Promises:
         (brake,) = self._query("SELECT brake FROM integration")[0]
         return brake is not None and "released" not in brake
 
+    def brake_is_released(self) -> bool:
+        (brake,) = self._query("SELECT brake FROM integration")[0]
+        return brake is not None and "released" in brake
+
+    def has_cursor(self) -> bool:
+        return self._query("SELECT cursor FROM integration")[0][0] is not None
+
+    def synced_numbers(self) -> list[str]:
+        """Of the invoices that are at the provider, and that nobody wants voided."""
+        sql = """SELECT number FROM invoice JOIN link ON link.invoice_id = invoice.id
+                 WHERE link.state = 'synced' AND void_requested_at IS NULL ORDER BY number"""
+        return [row[0] for row in self._query(sql)]
+
     def unrest(self) -> str:
         rows = self._query("SELECT state, fault_code, attempts FROM link WHERE next_push_at IS NOT NULL")
         waiting = self._query("SELECT COUNT(*) FROM hint WHERE used_at IS NULL")[0][0]
@@ -238,9 +255,9 @@ def _statuses(doc: Invoice, paid: int, owed: int, add: Any) -> Iterator[str]:
         yield "uncollectible"
     if paid and add(FactKind.REFUND) >= paid and owed <= paid:
         yield "refunded"
-    if paid > owed:
+    if paid - add(FactKind.REFUND) > owed:
         yield "overpaid"
-    if paid and paid == owed:
+    if paid and paid >= owed:
         yield "paid"
     if doc.status in ("void", "uncollectible"):
         yield doc.status

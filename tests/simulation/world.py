@@ -27,7 +27,7 @@ from tests.simulation.points import Broken, Plan
 from tests.simulation.promises import Promises
 from tests.simulation.template import Template
 
-LEAST_STEPS, MOST_STEPS = 6, 16
+LEAST_STEPS, MOST_STEPS = 6, 20
 CALM_ROUNDS = 400
 CALM_S = 5 * 86400
 DAY_S = 86400
@@ -130,7 +130,9 @@ class World:
 
     def _let_time_pass(self) -> None:
         lot = self.dice.fraction()
-        if self.plan.needs("pull.start_over") and lot > 0.75 and not self._slept:
+        if self.plan.needs("pull.brake_off") and self.promises.brake_is_released():
+            self._pass(3700.0)  # what was held is read again after an hour
+        elif self.plan.needs("pull.start_over") and not self._slept and self.promises.has_cursor():
             self._slept = True
             self._pass(self.dice.between(26, 29) * DAY_S)
         elif lot < 0.82:
@@ -186,9 +188,10 @@ class World:
 
     def _withdraw_one(self) -> None:
         """Somebody at the platform wants an invoice voided."""
-        if not self.entered:
+        there = self.promises.synced_numbers() if self.plan.needs("push.void") else sorted(self.entered)
+        if not there:
             return
-        number = self.dice.choice(sorted(self.entered))
+        number = self.dice.choice(there)
         if self.plan.needs("push.void_refused"):
             for what in self.account.pay_by_number(number):
                 self.tell(what)
