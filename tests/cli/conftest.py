@@ -123,5 +123,5 @@ def shell(tmp_path: Path, empty_database: Path, clock: FrozenClock, entropy: See
     (tmp_path / "wispbill.toml").write_text(
         f'[daemon]\nstate_dir = "{tmp_path}"\n[receiver]\npublic_url = "https://billing.example.com"\n'
     )
-    double = StripeDouble(clock, entropy)
+    double = StripeDouble(clock, entropy, rates=False)
     return Shell(tmp_path, clock, entropy, double, double.add_account(key=KEY))

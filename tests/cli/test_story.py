@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from daemon.store.locks import FileLock
+from daemon.wakeup import Listener
 from tests.cli.conftest import Shell
 
 
@@ -106,6 +108,52 @@ def test_a_dry_run_of_push_prints_the_plan_and_leaves_everything_as_it_was(shell
     assert [(x["number"], x["total"], x["customer"]) for x in plan] == [("1001", "45.00", "Subscriber 0001")]
     assert list(shell.account.invoices()) == []
     assert shell.json("invoices", "show", "1001")["integrationId"] is None
+
+
+def test_where_a_daemon_runs_it_is_nudged_and_what_it_leaves_is_told(shell: Shell) -> None:
+    shell.all_set()
+    heard: list[str] = []
+    listener = Listener(shell.folder, heard.append)
+    lock = FileLock(shell.folder / "daemon.lock")
+    assert lock.acquire()
+    listener.start()
+    try:
+        left = shell.ran("push", code=1).stdout
+    finally:
+        listener.stop()
+        lock.release()
+    assert "push" in heard
+    assert "the daemon goes on" in left
+    assert list(shell.account.invoices()) == []
+
+
+def test_a_plan_to_pull_says_what_would_be_read(shell: Shell) -> None:
+    integration = shell.all_set()
+    shell.ran("push")
+    (plan,) = shell.json("pull", "--dry-run")["integrations"]
+    assert (plan["id"], plan["changeFeed"], plan["hints"]) == (integration, "now", 0)
+    assert shell.json("integrations", "show", integration)["polledAt"] is None
+
+
+def test_what_the_brake_holds_is_applied_once_a_person_released_it(shell: Shell) -> None:
+    integration = shell.all_set()
+    for n in range(20):
+        shell.an_invoice(str(2001 + n))
+    shell.ran("push")
+    shell.ran("pull")
+    for invoice in list(shell.account.invoices()):
+        shell.account.void(invoice.id)
+    shell.clock.move(minutes=2)
+
+    held = shell.ran("pull", code=1).stdout
+    assert "WB-BRAKE" in held
+    assert shell.json("invoices", "list", "--status", "void")["invoices"] == []
+    command = next(p["command"] for p in shell.json("status", code=1)["problems"] if "brake" in p["sentence"])
+    assert command == f"wispbill pull --integration {integration} --release-brake"
+
+    shell.clock.move(minutes=2)
+    shell.ran(*command.split()[1:])
+    assert len(shell.json("invoices", "list", "--status", "void")["invoices"]) == 21
 
 
 def test_a_voided_invoice_is_withdrawn_at_the_provider_too(shell: Shell) -> None:
