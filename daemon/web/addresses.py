@@ -26,7 +26,7 @@ AGAIN_S = 0.25
 KEPT = 4096
 
 Key = tuple[str, ...]
-"""("integration", id) or ("customer", id, provider)."""
+"""("integration", id), ("customer", id, provider) or ("app", provider, id)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +59,18 @@ class Addresses:
     def __init__(self, house: House) -> None:
         self._house = house
         self._lock = threading.Lock()
+        self._looking = threading.Lock()
         self._kept: OrderedDict[Key, Found] = OrderedDict()
 
     def find(self, key: Key) -> Found:
         """Raises NotFound; VaultError or InvalidInput where its secrets cannot be used; StoreError."""
-        return self._insist(key, self._recall(key, TTL_S) or self._look(key))
+        return self._insist(key, self._recall(key, TTL_S) or self._look(key, TTL_S))
 
     def again(self, key: Key, found: Found) -> Found | None:
         """What the database says now, where `found` is older than that; raises as `find`."""
         if self._house.clock.monotonic() - found.at < AGAIN_S:
             return None
-        return self._insist(key, self._recall(key, AGAIN_S) or self._look(key))
+        return self._insist(key, self._recall(key, AGAIN_S) or self._look(key, AGAIN_S))
 
     def _insist(self, key: Key, found: Found) -> Found:
         if not found.those:
@@ -82,16 +83,24 @@ class Addresses:
             found = self._kept.get(key)
             return found if found is not None and now - found.at < ttl_s else None
 
-    def _look(self, key: Key) -> Found:
-        at = self._house.clock.monotonic()
-        those = tuple(self._register(integration) for integration in _meant(key))
-        found = Found(those, at)
+    def _look(self, key: Key, ttl_s: float) -> Found:
+        """One thread looks; a burst's others wait, and find what it found. (An adapter that is built here
+        for the first time loads its SDK and the certificates.)"""
+        with self._looking:
+            found = self._recall(key, ttl_s)
+            if found is not None:
+                return found
+            at = self._house.clock.monotonic()
+            found = Found(tuple(self._register(integration) for integration in _meant(key)), at)
+            self._remember(key, found)
+            return found
+
+    def _remember(self, key: Key, found: Found) -> None:
         with self._lock:
             self._kept[key] = found
             self._kept.move_to_end(key)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-        return found
 
     def _register(self, integration: records.Integration) -> Registered:
         keys = webhook.read(self._house.safe, integration)
@@ -99,8 +108,13 @@ class Addresses:
 
 
 def _meant(key: Key) -> list[records.Integration]:
-    kind, *names = key
-    return integrations.at_address(*names) if kind == "customer" else _by_id(*names)
+    match key:
+        case ("integration", integration_id):
+            return _by_id(integration_id)
+        case ("customer", customer_id, provider):
+            return integrations.at_address(customer_id, provider)
+    # ("app", …): every adapter at hand signs by integration, so that no app has an address.
+    return []
 
 
 def _by_id(integration_id: str) -> list[records.Integration]:

@@ -19,16 +19,17 @@ WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer without a body: the status line, a code of the catalogue, seconds to wait."""
+    """An answer without a body: the status line, a code of the catalogue, seconds to wait, other headers."""
 
     status: str
     code: str
     retry_after_s: int | None = None
+    more: tuple[tuple[str, str], ...] = ()
 
     @property
     def headers(self) -> list[tuple[str, str]]:
         wait = [] if self.retry_after_s is None else [("Retry-After", str(self.retry_after_s))]
-        return [("X-Error-Code", self.code), *wait]
+        return [("X-Error-Code", self.code), *wait, *self.more]
 
     def to_response(self, ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
         """As waitress asks its own errors."""

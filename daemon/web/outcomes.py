@@ -5,7 +5,16 @@ from __future__ import annotations
 import threading
 from collections import Counter
 
-KNOWN = ("accepted", "duplicate", "of_no_concern", "forged", "unknown", "too_fast", "not_stored")
+KNOWN = (
+    "accepted",
+    "duplicate",
+    "of_no_concern",
+    "forged",
+    "unknown",
+    "not_posted",
+    "too_fast",
+    "not_stored",
+)
 
 
 class Outcomes:

@@ -185,6 +185,10 @@ def test_an_altered_body_is_refused(sender: Sender, house: House) -> None:
         "/api/webhooks/billing/wbc_00000000000000000000000000/stripe",
         "/api/webhooks/billing/apps/quickbooks/app-1",
         "/api/webhooks/billing/integrations",
+        "/api/webhooks/billing/integrations/",
+        "/api/webhooks/billing/integrations/" + "x" * 9000,
+        "/api/webhooks/billing/integrations/%00/",
+        "/api/webhooks/billing/integrations/%C3%A9",
         "/api/webhooks/billing",
         "/",
     ],
@@ -278,6 +282,26 @@ def test_a_withdrawn_secret_stops_counting_within_seconds(
     clock.ahead_s += 2.1
 
     assert sender.send(2, secret=SECRET).status_code == 401
+
+
+def test_a_burst_looks_behind_its_address_once(
+    house: House, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    look = integrations.get
+
+    def counted(tenant_id: str | None, name: str) -> records.Integration:
+        looks.append(name)
+        return look(tenant_id, name)
+
+    monkeypatch.setattr(integrations, "get", counted)
+    threads = [threading.Thread(target=sender.send, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(looks) == 1
 
 
 # --- pace, backlog, trouble ---------------------------------------------------------------------------
