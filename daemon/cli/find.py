@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -66,7 +67,7 @@ def _invoices(
 
 
 def _answer(person: records.Customer, rows: list[records.Invoice]) -> str:
-    """`Subscriber 0001 (C-1) owes 12.50 EUR on 1 of 3 invoices.`"""
+    """`Subscriber 0001 (C-1) owes 12.50 EUR: 2 paid, 1 open.`"""
     from daemon.money import Money
 
     who = f"{person.name} ({person.reference})"
@@ -76,10 +77,16 @@ def _answer(person: records.Customer, rows: list[records.Invoice]) -> str:
     for row in rows:
         if row.due_minor:
             owed[row.currency] = owed.get(row.currency, 0) + row.due_minor
-    if not owed:
-        return f"{who} has paid everything: {len(rows)} invoices, nothing due."
-    amounts = ", ".join(str(Money(minor, currency)) for currency, minor in owed.items())
-    return f"{who} owes {amounts} on {sum(1 for row in rows if row.due_minor)} of {len(rows)} invoices."
+    counts = Counter(row.payment_status.replace("_", " ") for row in rows)
+    which = ", ".join(f"{count} {status}" for status, count in counts.items())
+    if owed:
+        amounts = ", ".join(str(Money(minor, currency)) for currency, minor in owed.items())
+        return f"{who} owes {amounts}: {which}."
+    return (
+        f"{who} has paid everything: {which}."
+        if counts.keys() == {"paid"}
+        else f"{who} owes nothing: {which}."
+    )
 
 
 def _line(shape: Shape) -> str:

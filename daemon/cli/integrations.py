@@ -187,6 +187,8 @@ def rotate(
     document = credentials.given(source)
     desk = desk_of(ctx)
     row = _named(desk, name)
+    if row.state == S.REMOVED:
+        raise InvalidInput("WB-INPUT", "it is removed; connect the account anew")
     if document is None:
         document = credentials.prompted(provider_class(row.provider).credentials)
     mode = credentials.mode_of(wiring.read_credentials(row.provider, document), Mode(row.mode))
@@ -197,12 +199,15 @@ def rotate(
 
     def work() -> None:
         integrations.tested(row, account, now=desk.now, actor=desk.actor)
+        integrations.update(row.id, resume_at=None)
         desk.house.safe.put(row, CREDENTIALS, document)
         _audit(desk, row, "integration.rotated", {"account": account.account_id})
 
     desk.write("integrations.rotate", work, wake="push")
     row = integrations.get(None, row.id)
     _tell(row, as_json, f"The credentials are replaced; it is {row.state}.")
+    if account.missing:
+        raise typer.Exit(1)
 
 
 @group.command("pause")

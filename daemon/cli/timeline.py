@@ -8,7 +8,7 @@ from typing import Any
 
 from daemon.errors import CATALOGUE
 from daemon.model import CLOSED, RUNNING, PaymentStatus, SyncState
-from daemon.store import changes, events, integrations, journal, links, records, views
+from daemon.store import changes, events, integrations, links, records, steps, views
 
 Moment = dict[str, Any]
 
@@ -16,8 +16,8 @@ Moment = dict[str, Any]
 def of(invoice: records.Invoice) -> list[Moment]:
     """`{"at", "kind", "sentence", …}` in time order; `evidence` and `fingerprint` name a read."""
     link = links.of_invoice(invoice.id)
-    moments = [*_events(invoice), *_people(invoice), *_sends(invoice, link), *_hints(link), *_reads(link)]
-    return sorted(moments, key=lambda moment: moment["at"])
+    moments = [*_people(invoice), *_hints(link), *_sends(invoice, link), *_reads(link), *_events(invoice)]
+    return sorted(moments, key=lambda moment: moment["at"])  # of one instant: what caused it comes first
 
 
 def _events(invoice: records.Invoice) -> Iterator[Moment]:
@@ -43,7 +43,7 @@ def _people(invoice: records.Invoice) -> Iterator[Moment]:
 def _sends(invoice: records.Invoice, link: records.Link) -> Iterator[Moment]:
     if link.integration_id is None:
         return
-    for step in journal.steps_of(link.integration_id, invoice.reference):
+    for step in steps.of_invoice(link.integration_id, invoice.reference):
         if step.last_sent_at is None:
             continue
         times = "once" if step.attempts == 1 else f"{step.attempts} times"

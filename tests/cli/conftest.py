@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import typer.testing
 from typer.main import get_command
 from typer.testing import CliRunner, Result
@@ -112,6 +115,18 @@ class Shell:
         return HttpWire(
             party, clock=self.clock, gate=gate, deadline_s=deadline_s, transport=SandboxTransport(self.double)
         )
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """A command sets up the logs of its process; the next test has its own."""
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level, shows = root.handlers[:], root.level, logging.raiseExceptions
+    yield
+    structlog.configure(**before)
+    root.handlers[:], logging.raiseExceptions = handlers, shows
+    root.setLevel(level)
+    logging.captureWarnings(False)
 
 
 @pytest.fixture

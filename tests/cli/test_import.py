@@ -53,6 +53,7 @@ def test_of_ten_thousand_lines_with_one_bad_one_all_others_go_in_and_it_is_named
 
     assert (report["added"], report["failed"]) == (9_999, 1)
     assert report["sums"] == [{"currency": "USD", "total": "99990.00"}]
+    ready.ran("audit", "verify")
     (problem,) = report["problems"]
     assert (problem["line"], problem["number"], problem["code"]) == (5_001, "4999", "WB-MONEY-DECIMALS")
 

@@ -161,7 +161,7 @@ def test_after_a_revoked_key_rotation_reactivates_and_drains_what_waited(shell: 
 
     shell.double.add_account(key=OTHER, account_id=shell.account.id)
     shell.ran("integrations", "rotate", integration, "--credentials", "-", given=given(OTHER))
-    shell.clock.move(hours=1)
+    assert shell.json("integrations", "show", integration)["resumeAt"] is None
     shell.ran("push")
 
     assert shell.json("invoices", "show", "1001")["sync"] == "synced"

@@ -28,7 +28,7 @@ def test_find_answers_whether_a_customer_has_paid_and_why_we_believe_it(shell: S
     shell.ran("push")
     shell.clock.move(minutes=2)
     owed = shell.ran("find", "subscriber0001@example.com").stdout
-    assert "owes 45.00 USD on 1 of 1 invoices" in owed
+    assert "owes 45.00 USD: 1 open" in owed
 
     (there,) = shell.account.invoices()
     shell.account.pay(there.id)
@@ -36,7 +36,7 @@ def test_find_answers_whether_a_customer_has_paid_and_why_we_believe_it(shell: S
     shell.ran("pull")
 
     paid = shell.ran("find", "Subscriber 0001").stdout
-    assert "has paid everything" in paid
+    assert "has paid everything: 1 paid" in paid
     assert "Because: payment, 45.00 USD" in paid
     transaction = shell.json("invoices", "show", "1001")["payments"][0]["transactionId"]
     assert shell.json("find", transaction)["invoices"][0]["number"] == "1001"
