@@ -140,9 +140,9 @@ def _of_invoices(tenant_id: str | None, shape: Shape) -> list[Shape]:
     from daemon.store import links, views
 
     found = []
-    if shape["without_integration"]:
-        count = shape["without_integration"]
-        found.append(_problem(f"{count} invoices have no integration.", "wispbill integrations add …"))
+    stranded = _stranded(tenant_id) if shape["without_integration"] else 0
+    if stranded:
+        found.append(_problem(f"{stranded} invoices have no integration.", "wispbill integrations add …"))
     refused = views.failed(tenant_id, limit=FAILED_SHOWN)
     why = links.of_invoices([row.id for row in refused])
     found += [
@@ -157,6 +157,20 @@ def _of_invoices(tenant_id: str | None, shape: Shape) -> list[Shape]:
             _problem("The database was restored; pushes look before they send.", "wispbill recovery")
         )
     return found
+
+
+def _stranded(tenant_id: str | None) -> int:
+    """Invoices that no integration will take: those of tenants that have no default one which runs."""
+    from daemon.model import RUNNING
+    from daemon.store import integrations, links, tenants
+
+    served = {
+        row.tenant_id
+        for row in integrations.listing(tenant_id)
+        if row.customer_id is None and row.state in RUNNING
+    }
+    owners = [row.id for row in tenants.everyone() if tenant_id in (None, row.id)]
+    return sum(links.unassigned(owner) for owner in owners if owner not in served)
 
 
 def _integration(row: records.Integration, queue: dict[str, int], now: datetime) -> Shape:
