@@ -48,8 +48,8 @@ from daemon.model import (
 from daemon.policy import retry_at
 from daemon.providers.base import PushResult
 from daemon.reconcile import decide
-from daemon.store import changes, events, links, payers, records
-from daemon.store.journal import Book, StoredJournal, steps_of
+from daemon.store import changes, events, links, payers, records, steps
+from daemon.store.journal import Book, StoredJournal
 
 BATCH = 500
 
@@ -311,7 +311,7 @@ def _goes_out_first(visit: Visit, item: Outgoing) -> bool:
     finished, and then voided. What was refused will not get any further."""
     if item.link.pushed_at is not None or item.link.integration_id is None:
         return False
-    states = {step.state for step in steps_of(item.link.integration_id, item.invoice.reference)}
+    states = {step.state for step in steps.of_invoice(item.link.integration_id, item.invoice.reference)}
     return StepState.REJECTED not in states and (visit.recovery or bool(states - {StepState.NEW}))
 
 

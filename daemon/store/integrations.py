@@ -151,25 +151,32 @@ def running() -> pw.Expression:
     return Integration.state.in_([state.value for state in RUNNING])
 
 
-def _free(now: datetime) -> pw.Expression:
-    """Not leased, and not pausing after a fault."""
+def _free(now: datetime, mine: str | None) -> pw.Expression:
+    """Not leased by another than `mine`, and not pausing after a fault."""
     unleased = Integration.lease_until.is_null() | (Integration.lease_until < now)
+    if mine is not None:
+        unleased |= Integration.lease_owner == mine
     return unleased & (Integration.resume_at.is_null() | (Integration.resume_at <= now))
 
 
-def due_for_push(now: datetime) -> list[str]:
-    """Ids of running integrations that have something to send and are free."""
+def due_for_push(now: datetime, *, mine: str | None = None) -> list[str]:
+    """Ids of running integrations that have something to send and are free. Those leased by `mine` count
+    too: who holds the lease can go on with them when it is done."""
     waiting = Link.select(Link.integration_id).where(Link.next_push_at <= now).distinct()
-    query = Integration.select(Integration.id).where(running() & _free(now) & Integration.id.in_(waiting))
+    query = Integration.select(Integration.id).where(
+        running() & _free(now, mine) & Integration.id.in_(waiting)
+    )
     return [row.id for row in query]
 
 
-def due_for_pull(now: datetime) -> list[str]:
-    """Ids of running integrations whose poll is due, that have a hint waiting, or links to read."""
+def due_for_pull(now: datetime, *, mine: str | None = None) -> list[str]:
+    """Ids of running integrations whose poll is due, that have a hint waiting, or links to read; and are
+    free, as above."""
     hinted = Hint.select(Hint.integration_id).where(Hint.used_at.is_null()).distinct()
     stale = Link.select(Link.integration_id).where(Link.next_pull_at <= now).distinct()
     due = (Integration.next_poll_at <= now) | Integration.id.in_(hinted) | Integration.id.in_(stale)
-    query = Integration.select(Integration.id).where(running() & _free(now) & due & Integration.pull_status)
+    wanted = running() & _free(now, mine) & due & Integration.pull_status
+    query = Integration.select(Integration.id).where(wanted)
     return [row.id for row in query]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -26,45 +26,13 @@ from daemon.errors import (
 )
 from daemon.model import Capabilities, Document, Look, Send, StepState
 from daemon.model.ids import step_key
-from daemon.policy import Move, StepRules, StepView, next_move, wait_before_sending_anew
+from daemon.policy import Move, StepRules, next_move, wait_before_sending_anew
+from daemon.store import steps
 from daemon.store.database import Store
 from daemon.store.leases import Lease
-from daemon.store.tables import Step
+from daemon.store.steps import Row
 
 LEASE_MARGIN_S = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A step as read, or as it would be inserted by its first mark (`id` is None)."""
-
-    id: int | None
-    operation: str
-    revision: int
-    state: StepState
-    key: str
-    send_no: int
-    body: Document
-    result: Document | None = None
-    key_first_sent_at: datetime | None = None
-    first_sent_at: datetime | None = None
-    last_sent_at: datetime | None = None
-    attempts: int = 0
-    replayed: bool = False
-    ambiguous: bool = False
-    fault_code: str | None = None
-    fault_text: str | None = None
-
-    @property
-    def view(self) -> StepView:
-        return StepView(
-            self.state,
-            self.send_no,
-            self.key_first_sent_at,
-            self.last_sent_at,
-            self.replayed,
-            self.ambiguous,
-        )
 
 
 @dataclass(slots=True)
@@ -79,17 +47,29 @@ class Book:
     account: str
     can: Capabilities
     look_first: bool = False
-    _locks: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
-    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _rows: dict[str, dict[str, Row]] = field(default_factory=dict, init=False)
+    _locks: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock), init=False)
+    _guard: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def lock(self, subject: str) -> threading.Lock:
         with self._guard:
             return self._locks[subject]
 
+    def steps(self, subject: str) -> dict[str, Row]:
+        """The subject's steps by operation. Read once: while the lease stands nobody else writes them."""
+        if subject not in self._rows:
+            self.read([subject])
+        return self._rows[subject]
+
+    def read(self, subjects: Sequence[str]) -> None:
+        """Read the steps of many subjects at once."""
+        for start in range(0, len(subjects), 500):
+            self._rows |= steps.read(self.integration_id, subjects[start : start + 500])
+
     def invoice(self, reference: str, payer: str, on_mark: Callable[[], None]) -> StoredJournal:
         """The journal of the invoice of this platform reference, billed to the customer `payer`;
         `on_mark` runs in the transaction of the first mark."""
-        return StoredJournal(self, f"invoice:{reference}", reference, payer, on_mark)
+        return StoredJournal(self, steps.invoice_subject(reference), reference, payer, on_mark)
 
 
 class StoredJournal:
@@ -112,7 +92,7 @@ class StoredJournal:
 
     def payer(self, reference: str) -> StoredJournal:
         name = self._payer or reference
-        return StoredJournal(self._book, f"customer:{name}", name)
+        return StoredJournal(self._book, steps.payer_subject(name), name)
 
     def once(
         self,
@@ -201,19 +181,9 @@ class StoredJournal:
     # --- rows -----------------------------------------------------------------------------------------
 
     def _load(self, step: str, body: Document) -> Row:
-        found = (
-            Step.select()
-            .where(
-                (Step.integration_id == self._book.integration_id)
-                & (Step.subject == self._subject)
-                & (Step.operation == step)
-            )
-            .order_by(Step.revision.desc())
-            .first()
-        )
-        if found is None:
+        row = self._book.steps(self._subject).get(step)
+        if row is None:
             return Row(None, step, 0, StepState.NEW, self._key(step, 0, 0), 0, body)
-        row = _row(found)
         if row.state is not StepState.NEW:
             return row
         return replace(row, body=body, key=self._key(step, row.revision, row.send_no))
@@ -263,14 +233,14 @@ class StoredJournal:
                 self._on_mark()
             return self._put(marked)
 
-        marked = replace(marked, id=self._commit("push.mark", work))
+        marked = self._remember(replace(marked, id=self._commit("push.mark", work)))
         self._on_mark = None
         self._book.store.last_sends[marked.id or 0] = self._book.store.clock.monotonic()
         return marked
 
     def _record(self, row: Row, result: Document) -> Document:
         done = replace(row, state=StepState.DONE, result=result, fault_code=None, fault_text=None)
-        self._unwritten.append(done)
+        self._unwritten.append(self._remember(done))
         self._book.store.last_sends.pop(row.id or 0, None)
         if self._payer is None:  # a payer's steps are shared: the next invoice must see them
             self.flush()
@@ -304,97 +274,19 @@ class StoredJournal:
     def _save(self, row: Row, error: RemoteError | StepStuck) -> None:
         failed = replace(row, fault_code=error.code, fault_text=error.message[:500])
 
-        def work() -> None:
+        def work() -> int:
             self._book.lease.guard()
             self._write_unwritten()
-            self._put(failed)
+            return self._put(failed)
 
-        self._commit("push.fault", work)
+        self._remember(replace(failed, id=self._commit("push.fault", work)))
+
+    def _remember(self, row: Row) -> Row:
+        self._book.steps(self._subject)[row.operation] = row
+        return row
 
     def _put(self, row: Row) -> int:
-        values = {
-            "state": row.state.value,
-            "key": row.key,
-            "send_no": row.send_no,
-            "body": row.body,
-            "result": row.result,
-            "key_first_sent_at": row.key_first_sent_at,
-            "first_sent_at": row.first_sent_at,
-            "last_sent_at": row.last_sent_at,
-            "attempts": row.attempts,
-            "replayed": row.replayed,
-            "ambiguous": row.ambiguous,
-            "fault_code": row.fault_code,
-            "fault_text": row.fault_text,
-        }
-        if row.id is not None:
-            Step.update(values).where(Step.id == row.id).execute()
-            return row.id
-        identity = {
-            "tenant_id": self._book.tenant_id,
-            "integration_id": self._book.integration_id,
-            "subject": self._subject,
-            "operation": row.operation,
-            "revision": row.revision,
-        }
-        return int(Step.insert(identity | values).execute())
-
-
-def reopen(integration_id: str, invoice: str, customer: str) -> int:
-    """Inside a transaction: let a person's "try again" reach the steps that stopped, the invoice's and
-    its payer's. A refused one starts anew under the next revision; a stuck one looks before anything
-    else."""
-    subjects = [f"invoice:{invoice}", f"customer:{customer}"]
-    subject = (Step.integration_id == integration_id) & Step.subject.in_(subjects)
-    refused = (
-        Step.update(
-            revision=Step.revision + 1,
-            state=StepState.NEW.value,
-            send_no=0,
-            key_first_sent_at=None,
-            first_sent_at=None,
-            last_sent_at=None,
-            attempts=0,
-            replayed=False,
-            ambiguous=False,
+        book = self._book
+        return steps.put(
+            row, tenant_id=book.tenant_id, integration_id=book.integration_id, subject=self._subject
         )
-        .where(subject & (Step.state == StepState.REJECTED.value))
-        .execute()
-    )
-    stuck = (
-        Step.update(state=StepState.SENDING.value, replayed=True)
-        .where(subject & (Step.state == StepState.STUCK.value))
-        .execute()
-    )
-    return int(refused + stuck)
-
-
-def steps_of(integration_id: str, reference: str) -> list[Row]:
-    """The steps of an invoice, oldest first, for its timeline."""
-    query = (
-        Step.select()
-        .where((Step.integration_id == integration_id) & (Step.subject == f"invoice:{reference}"))
-        .order_by(Step.id)
-    )
-    return [_row(step) for step in query]
-
-
-def _row(step: Step) -> Row:
-    return Row(
-        id=step.id,
-        operation=step.operation,
-        revision=step.revision,
-        state=StepState(step.state),
-        key=step.key,
-        send_no=step.send_no,
-        body=step.body,
-        result=step.result,
-        key_first_sent_at=step.key_first_sent_at,
-        first_sent_at=step.first_sent_at,
-        last_sent_at=step.last_sent_at,
-        attempts=step.attempts,
-        replayed=step.replayed,
-        ambiguous=step.ambiguous,
-        fault_code=step.fault_code,
-        fault_text=step.fault_text,
-    )

@@ -11,7 +11,7 @@ import peewee as pw
 from daemon.clock import to_micros
 from daemon.errors import InvalidInput, NotFound
 from daemon.model import CLOSED, IntegrationState, PaymentStatus, SyncState
-from daemon.store import journal, records
+from daemon.store import records, steps
 from daemon.store.integrations import running
 from daemon.store.tables import Customer, Integration, Invoice, Link
 
@@ -143,7 +143,7 @@ def ask_again(link: records.Link, invoice_reference: str, *, now: datetime) -> N
     """Inside a transaction: a person asks for this link to be pushed (again) at once."""
     customer = Customer.get_by_id(link.customer_id)
     if link.integration_id is not None:
-        journal.reopen(link.integration_id, invoice_reference, customer.reference)
+        steps.reopen(link.integration_id, invoice_reference, customer.reference)
     if link.state in (S.FAILED.value, S.PARKED.value, S.PENDING.value, S.UNCONFIRMED.value, S.SENDING.value):
         state = S.PENDING.value if link.state in (S.FAILED.value, S.PARKED.value) else link.state
         Link.update(

@@ -4,7 +4,7 @@ SQLite needs to run it; these are built once for each set of columns, and conver
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import peewee as pw
@@ -31,13 +31,21 @@ def update(table: type[Table], key: str, of: Any, values: Mapping[str, Any]) -> 
 
 
 def select(
-    table: type[Table], columns: Sequence[str], key: str, wanted: Sequence[Any], order: str | None = None
+    table: type[Table],
+    columns: Sequence[str],
+    key: str,
+    wanted: Sequence[Any],
+    *,
+    within: tuple[str, Any] | None = None,
+    order: str | None = None,
 ) -> list[tuple[Any, ...]]:
-    """The rows whose column `key` is one of `wanted`, as tuples of converted columns."""
+    """The rows whose column `key` is one of `wanted`, as tuples of converted columns; `within`: and
+    whose other column has this value."""
     if not wanted:
         return []
-    sql, readers = _selection(table, tuple(columns), key, len(wanted), order, _mark())
-    rows = _run(sql, list(wanted)).fetchall()
+    fixed, values = (within[0], [within[1]]) if within else (None, [])
+    sql, readers = _selection(table, tuple(columns), fixed, key, len(wanted), order, _mark())
+    rows = _run(sql, [*values, *wanted]).fetchall()
     return [tuple(read(value) for read, value in zip(readers, row, strict=True)) for row in rows]
 
 
@@ -71,12 +79,21 @@ def _updating(table: type[Table], key: str, names: tuple[str, ...], mark: str) -
     return sql, [meta.fields[name] for name in names]
 
 
-@cache
+@lru_cache(maxsize=512)
 def _selection(
-    table: type[Table], columns: tuple[str, ...], key: str, count: int, order: str | None, mark: str
+    table: type[Table],
+    columns: tuple[str, ...],
+    fixed: str | None,
+    key: str,
+    count: int,
+    order: str | None,
+    mark: str,
 ) -> tuple[str, list[Any]]:
     meta: Any = table._meta
-    sql = f"SELECT {', '.join(columns)} FROM {meta.table_name} WHERE {key} IN ({', '.join([mark] * count)})"
+    where = f"{key} IN ({', '.join([mark] * count)})"
+    if fixed:
+        where = f"{fixed} = {mark} AND {where}"
+    sql = f"SELECT {', '.join(columns)} FROM {meta.table_name} WHERE {where}"
     if order:
         sql += f" ORDER BY {order}"
     return sql, [meta.fields[name].python_value for name in columns]

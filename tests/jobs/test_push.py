@@ -14,7 +14,7 @@ from daemon.jobs.push import plan
 from daemon.jobs.visit import visit
 from daemon.model import DocStatus, IntegrationState, Limit, PaymentStatus, StepState, SyncState
 from daemon.providers.memory import Memory
-from daemon.store import events, integrations, invoices, journal, links, payers, records, tenants
+from daemon.store import events, integrations, invoices, links, payers, records, steps, tenants
 from daemon.store.tables import Link
 from tests.builders import Builders, invoice_of
 from tests.fakes import FrozenClock, Lines, PacedAccount, Shop
@@ -578,8 +578,8 @@ def test_a_void_whose_answer_is_lost_is_tried_again(
     run_push(house, integration)
 
     assert invoice_of(house, link).payment_status == PaymentStatus.VOID
-    steps = journal.steps_of(integration.id, invoice_of(house, link).reference)
-    assert [step.state for step in steps if step.operation == "void"] == [StepState.DONE]
+    walked = steps.of_invoice(integration.id, invoice_of(house, link).reference)
+    assert [step.state for step in walked if step.operation == "void"] == [StepState.DONE]
 
 
 # --- adapters that misbehave --------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from daemon.errors import OutcomeUnknown, Rejected
 from daemon.jobs import pull as pulling
 from daemon.providers.stripe import feed, push, wire_client
 from daemon.providers.stripe.words import CUSTOMER_KEY
-from daemon.store import hints, integrations, journal, links
+from daemon.store import hints, integrations, journal, links, steps
 
 Patch = Any
 
@@ -20,7 +20,7 @@ Patch = Any
 def no_mark_before_send() -> Patch:
     """The request leaves first; the row is written with the result."""
 
-    def mark(self: journal.StoredJournal, row: journal.Row) -> journal.Row:
+    def mark(self: journal.StoredJournal, row: steps.Row) -> steps.Row:
         now = self._book.store.clock.now()
         return replace(row, state=journal.StepState.SENDING, key_first_sent_at=now, last_sent_at=now)
 
@@ -54,7 +54,7 @@ def key_from_time() -> Patch:
 def wait_from_first_send() -> Patch:
     """What was not found is sent anew when enough time has passed since the first send."""
 
-    def quiet_s(self: journal.StoredJournal, row: journal.Row, rules: Any, now: Any) -> float:
+    def quiet_s(self: journal.StoredJournal, row: steps.Row, rules: Any, now: Any) -> float:
         first = row.first_sent_at
         return 0.0 if first is None else max(0.0, rules.settle_s - (now - first).total_seconds())
 

@@ -6,7 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -23,7 +23,7 @@ from daemon.errors import (
     Unreachable,
 )
 from daemon.model import Capabilities, Document, StepState
-from daemon.store import integrations, journal, leases
+from daemon.store import integrations, journal, leases, steps
 from daemon.store.database import Store
 from daemon.store.journal import Book, StoredJournal
 from tests.builders import Builders
@@ -108,21 +108,23 @@ class Bench:
         return self.book.invoice(reference, payer, on_mark)
 
     def do(self, step: str = "create", *, body: Document = BODY, **options: object) -> Document:
-        """The step, from a journal opened anew."""
+        """The step, from a journal opened anew in a book of its own."""
+        self.book = replace(self.book)
         return self.invoice().once(step, body, self.there.send, self.there.look, **options)  # type: ignore[arg-type]
 
     def flushed(self, step: str = "create") -> Document:
+        self.book = replace(self.book)
         opened = self.invoice()
         answer = opened.once(step, BODY, self.there.send, self.there.look)
         opened.flush()
         return answer
 
-    def step(self, operation: str = "create") -> journal.Row:
-        rows = journal.steps_of(self.integration.id, "1001")
+    def step(self, operation: str = "create") -> steps.Row:
+        rows = steps.of_invoice(self.integration.id, "1001")
         return next(row for row in rows if row.operation == operation)
 
     def reopen(self) -> int:
-        return self.store.write("test", lambda: journal.reopen(self.integration.id, "1001", "sub-0001"))
+        return self.store.write("test", lambda: steps.reopen(self.integration.id, "1001", "sub-0001"))
 
 
 @pytest.fixture
@@ -454,7 +456,7 @@ def test_a_lost_lease_stops_the_mark_and_nothing_is_sent(bench: Bench) -> None:
         bench.do()
 
     assert bench.there.sent == []
-    assert journal.steps_of(bench.integration.id, "1001") == []
+    assert steps.of_invoice(bench.integration.id, "1001") == []
 
 
 def test_a_lease_too_short_for_the_call_is_renewed_before_it(bench: Bench) -> None:
