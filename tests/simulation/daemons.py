@@ -143,7 +143,7 @@ class Daemon:
             self._receiver = receiver_app(house)
         answered: list[str] = []
         setup_testing_defaults(environ)
-        environ["PATH_INFO"] = f"{ROOT}/integrations/{self.world.integration_id}"
+        environ["PATH_INFO"] = f"{ROOT}integrations/{self.world.integration_id}"
         self.job = "hook"
         body = self._receiver(environ, lambda status, *_rest: answered.append(status))
         getattr(body, "close", lambda: None)()

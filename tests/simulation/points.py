@@ -24,7 +24,7 @@ TRANSACTIONS = (
     "pull.foreign",
     "pull.apply",
     "pull.hold",
-    "pull.brake_off",
+    "pull.release_brake",
     "pull.polled",
     "pull.finish",
     "lease.release",
@@ -70,18 +70,16 @@ class Broken(BaseException):
 FREQUENT = ("push.mark", "lease.", "push.finish", "pull.feed", "pull.polled", "pull.finish", "send:", "look:")
 """Points that a seed comes to several times."""
 
-RARE = (
-    "push.void_refused",
-    "pull.start_over",
-    "pull.foreign",
-    "pull.hold",
-    "pull.brake_off",
-    "pull.apply",
-    "feed:page-n",
-)
+RARE = ("push.void_refused", "pull.start_over", "pull.foreign", "pull.apply", "receiver.hint", "feed:page-n")
 """Points that many a seed never comes to: they are armed three times as often."""
 
-ROTA = POINTS + 2 * tuple(point for point in POINTS if point.startswith(RARE))
+BRAKE = tuple(point for point in POINTS if point.startswith(("pull.hold", "pull.release_brake")))
+"""Points that need much bad news at once and a person: seeds of their own are about them."""
+BRAKE_EVERY = 10
+
+ROTA = tuple(point for point in POINTS if point not in BRAKE) + 2 * tuple(
+    point for point in POINTS if point.startswith(RARE)
+)
 
 CRASHES, SIGTERMS = 7, 2
 """How many points each seed arms."""
@@ -102,6 +100,9 @@ class Plan:
     def of(cls, seed: int, chance: Chance) -> Plan:
         """Points in turn, so that a run of seeds arms all of them equally often."""
         plan = cls()
+        if seed % BRAKE_EVERY == 0:
+            plan.armed = dict.fromkeys(BRAKE, (1, Blow.CRASH))
+            return plan
         for blow, count in ((Blow.SIGTERM, SIGTERMS), (Blow.CRASH, CRASHES)):
             for place in range(count):
                 point = ROTA[(seed * count + place) * STRIDE % len(ROTA)]

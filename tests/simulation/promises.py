@@ -203,10 +203,6 @@ class Promises:
         (brake,) = self._query("SELECT brake FROM integration")[0]
         return brake is not None and "released" not in brake
 
-    def brake_is_released(self) -> bool:
-        (brake,) = self._query("SELECT brake FROM integration")[0]
-        return brake is not None and "released" in brake
-
     def has_cursor(self) -> bool:
         return self._query("SELECT cursor FROM integration")[0][0] is not None
 

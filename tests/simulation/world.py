@@ -14,6 +14,7 @@ from typing import Any
 from daemon.errors import InvalidInput
 from daemon.house import House
 from daemon.jobs import intake
+from daemon.jobs.pull import release_brake
 from daemon.providers.stripe import feed, wire_client
 from daemon.providers.stripe import pull as reading
 from daemon.settings import Settings
@@ -61,8 +62,10 @@ class World:
         self.clock = HouseClock(self.time)
         self.plan = Plan.of(seed, Chance(seed, "plan"))
         self.account = Account(self.time, Chance(seed, "provider"), Chance(seed, "people"))
-        weather = Weather.bad(
-            Chance(seed, "weather"), surely=self.plan.needs("push.fault", "push.fell_short")
+        weather = (
+            Weather()
+            if self.plan.needs("pull.hold")
+            else Weather.bad(Chance(seed, "weather"), surely=self.plan.needs("push.fault", "push.fell_short"))
         )
         self.network = Network(self.account.transport, self.time, Chance(seed, "network"), weather)
         self.promises = Promises(self)
@@ -71,7 +74,7 @@ class World:
         self._wheel: list[Daemon] = []
         self.calm = False
         self._slept = False
-        self._trouble = self.dice.choice((0.0, 0.0, 0.01))
+        self._trouble = 0.0 if self.plan.needs("pull.hold") else self.dice.choice((0.0, 0.0, 0.01))
         self.daemons = [Daemon(self, "one")]
         if self.dice.happens(0.4):
             self.daemons.append(Daemon(self, "two"))
@@ -130,9 +133,7 @@ class World:
 
     def _let_time_pass(self) -> None:
         lot = self.dice.fraction()
-        if self.plan.needs("pull.brake_off") and self.promises.brake_is_released():
-            self._pass(3700.0)  # what was held is read again after an hour
-        elif self.plan.needs("pull.start_over") and not self._slept and self.promises.has_cursor():
+        if self.plan.needs("pull.start_over") and not self._slept and self.promises.has_cursor():
             self._slept = True
             self._pass(self.dice.between(26, 29) * DAY_S)
         elif lot < 0.82:
@@ -150,7 +151,7 @@ class World:
 
     def _write_bills(self) -> list[dict[str, Any]]:
         due_on = (self.time.now() + timedelta(days=self.dice.choice((0, 14, 40)))).date()
-        count = 3 if self.plan.needs("pull.hold", "pull.brake_off") else self.dice.choice((1, 2, 2, 3))
+        count = 3 if self.plan.needs("pull.hold", "pull.release_brake") else self.dice.choice((1, 2, 2, 3))
         return [self._bill(n, due_on.isoformat()) for n in range(1, count + 1)]
 
     def _bill(self, n: int, due_on: str) -> dict[str, Any]:
@@ -214,8 +215,7 @@ class World:
 
         def work(house: House) -> None:
             (integration,) = integrations.listing()
-            released = (integration.brake or {}) | {"released": True}
-            house.store.write("brake.release", lambda: integrations.update(integration.id, brake=released))
+            release_brake(house, integration)
             self.tell("brake released")
 
         self.daemons[0].attempt(work)
