@@ -94,11 +94,12 @@ class Scheduler:
             now = self._house.clock.now()
             if links.unassigned():
                 self._house.store.write("push.assign", lambda: links.assign(now))
-            self._enlist("push", integrations.due_for_push(now))
+            self._enlist("push", integrations.due_for_push(now, mine=self._house.name))
 
     def _tick_pull(self) -> None:
         with self._house.store.session():
-            self._enlist("pull", integrations.due_for_pull(self._house.clock.now()))
+            now = self._house.clock.now()
+            self._enlist("pull", integrations.due_for_pull(now, mine=self._house.name))
 
     def _tick_tidy(self) -> None:
         with self._house.store.session():

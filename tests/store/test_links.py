@@ -6,7 +6,7 @@ import pytest
 
 from daemon.errors import InvalidInput, NotFound
 from daemon.model import AccountInfo, IntegrationState, Mode, SyncState
-from daemon.store import events, integrations, invoices, links, records, tenants
+from daemon.store import events, integrations, invoices, leases, links, records, tenants
 from daemon.store.database import Store
 from daemon.store.tables import Link
 from tests.builders import Builders
@@ -187,6 +187,16 @@ def test_only_running_integrations_are_due(store: Store, make: Builders, clock: 
 
     move(store, integration, S.DRAINING)
     assert integrations.due_for_push(clock.now()) == [integration.id]
+
+
+def test_who_holds_the_lease_is_told_what_else_is_due(store: Store, make: Builders) -> None:
+    integration, now = make.an_integration(), store.clock.now()
+    make.a_link(integration)
+    leases.claim(store, integration.id, "host:1")
+
+    assert integrations.due_for_push(now) == integrations.due_for_push(now, mine="host:2") == []
+    assert integrations.due_for_push(now, mine="host:1") == [integration.id]
+    assert integrations.due_for_pull(now, mine="host:1") == [integration.id]
 
 
 # --- accounts -----------------------------------------------------------------------------------------
