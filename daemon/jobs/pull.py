@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from daemon.errors import BrakeApplied, CursorLost, Unsupported
+from daemon.house import House
 from daemon.jobs.visit import Visit
 from daemon.model import Asked, Changes, Observation, SyncState
 from daemon.policy import brake_holds, poll_interval_s
@@ -291,6 +292,21 @@ def _brake_is_over(visit: Visit) -> bool:
     if brake is None:
         return False
     return bool(brake.get("released")) or datetime.fromisoformat(brake["at"]) + HOLD <= visit.now
+
+
+def release_brake(house: House, integration: records.Integration) -> bool:
+    """Let the next run apply what is held: everything open is due for it. False where nothing is held."""
+    if integration.brake is None:
+        return False
+    now, brake = house.clock.now(), integration.brake | {"released": True}
+
+    def work() -> None:
+        integrations.update(integration.id, brake=brake)
+        links.read_all_open(integration.id, now)
+
+    house.store.write("pull.release_brake", work)
+    house.wake("pull")
+    return True
 
 
 def _hold(visit: Visit, confirmed: Sequence[Applied], asked: int) -> None:

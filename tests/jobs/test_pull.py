@@ -11,6 +11,7 @@ import pytest
 
 from daemon.errors import CursorLost, StoreError, Throttled
 from daemon.house import House
+from daemon.jobs.pull import release_brake
 from daemon.model import (
     Asked,
     Capabilities,
@@ -460,7 +461,7 @@ def test_a_released_brake_lets_the_held_through_and_holds_again_the_next_time(
         account.deletes(ref_of(link))
     run_pull(house, integration)
 
-    release(house, integration)
+    assert release_brake(house, integrations.get(None, integration.id))
     run_pull(house, integration)
 
     assert {links.get(link.id).doc_status for link in found[:12]} == {"missing"}
@@ -471,17 +472,6 @@ def test_a_released_brake_lets_the_held_through_and_holds_again_the_next_time(
     later(house)
     run_pull(house, integration)
     assert {links.get(link.id).doc_status for link in found[12:]} == {"open"}
-
-
-def release(house: House, integration: records.Integration) -> None:
-    """As `wispbill pull --release-brake` does."""
-    brake = integrations.get(None, integration.id).brake or {}
-
-    def work() -> None:
-        integrations.update(integration.id, brake=brake | {"released": True})
-        links.read_all_open(integration.id, house.clock.now())
-
-    house.store.write("test", work)
 
 
 def test_a_brake_goes_away_with_its_cause(
@@ -498,6 +488,7 @@ def test_a_brake_goes_away_with_its_cause(
     run_pull(house, integration)
 
     assert integrations.get(None, integration.id).brake is None
+    assert not release_brake(house, integrations.get(None, integration.id))
 
 
 def test_a_few_voids_are_applied(
