@@ -12,7 +12,7 @@ from daemon.clock import to_micros
 from daemon.model import DocStatus, Fact, FactKind, Observation, PaymentStatus
 from daemon.money import Money
 from daemon.reconcile import Change, Known, KnownFact, is_older
-from daemon.store import audit, events, invoices, records
+from daemon.store import audit, events, invoices, plain, records
 from daemon.store.fields import canonical
 from daemon.store.tables import Invoice, Link, Payment
 from daemon.store.tables import Observation as ObservationRow
@@ -49,10 +49,8 @@ def subjects(links: Sequence[records.Link]) -> dict[str, Subject]:
 
 def facts_of(invoice_ids: Sequence[str]) -> dict[str, tuple[KnownFact, ...]]:
     """The payment facts of these invoices, in the order in which they were seen."""
-    if not invoice_ids:
-        return {}
     gathered: dict[str, list[KnownFact]] = {}
-    for row in records.Payment.select(Payment.invoice_id.in_(list(invoice_ids)), order=Payment.id):
+    for row in records.Payment.by("invoice_id", invoice_ids, order="id"):
         gathered.setdefault(row.invoice_id, []).append(known_fact(row))
     return {invoice_id: tuple(facts) for invoice_id, facts in gathered.items()}
 
@@ -118,7 +116,7 @@ def apply(applied: Sequence[Applied], *, now: datetime) -> int:
             _keep_place(item)
             continue
         evidence = _keep(item, now)
-        Link.update(_link_values(item, words, now)).where(Link.id == item.subject.link.id).execute()
+        plain.update(Link, "id", item.subject.link.id, _link_values(item, words, now))
         if item.change is not None:
             _write(item.subject, item.change, evidence, now)
             moved += item.change.moves
@@ -137,17 +135,16 @@ def _keep_place(item: Applied) -> None:
 
 def _keep(item: Applied, now: datetime) -> int:
     seen = item.observation
-    return int(
-        ObservationRow.insert(
-            tenant_id=item.subject.link.tenant_id,
-            link_id=item.subject.link.id,
-            read_at=now,
-            doc_status=seen.status.value,
-            paid_minor=seen.paid_total.minor if seen.paid_total else None,
-            as_of=seen.as_of,
-            raw=seen.raw,
-        ).execute()
-    )
+    row = {
+        "tenant_id": item.subject.link.tenant_id,
+        "link_id": item.subject.link.id,
+        "read_at": now,
+        "doc_status": seen.status.value,
+        "paid_minor": seen.paid_total.minor if seen.paid_total else None,
+        "as_of": seen.as_of,
+        "raw": seen.raw,
+    }
+    return plain.insert(ObservationRow, row)
 
 
 def _link_values(item: Applied, words: str, now: datetime) -> dict[str, Any]:
@@ -171,16 +168,17 @@ def _write(subject: Subject, change: Change, evidence: int, now: datetime) -> No
     invoice, link, after = subject.invoice, subject.link, change.standing
     for item in change.new_facts:
         Payment.insert(_payment_values(subject, item, evidence, now)).on_conflict_ignore().execute()
-    Invoice.update(
-        payment_status=after.status.value,
-        paid_minor=after.paid.minor,
-        due_minor=after.due.minor,
-        refunded_minor=after.refunded.minor,
-        paid_at=after.paid_at,
-        payment_method=after.method,
-        transaction_id=after.transaction_id,
-        status_at=now,
-    ).where(Invoice.id == invoice.id).execute()
+    status = {
+        "payment_status": after.status.value,
+        "paid_minor": after.paid.minor,
+        "due_minor": after.due.minor,
+        "refunded_minor": after.refunded.minor,
+        "paid_at": after.paid_at,
+        "payment_method": after.method,
+        "transaction_id": after.transaction_id,
+        "status_at": now,
+    }
+    plain.update(Invoice, "id", invoice.id, status)
     data = {
         "from": change.before.value,
         "to": after.status.value,

@@ -195,7 +195,7 @@ def lines_of_all(invoice_ids: Sequence[str]) -> dict[str, list[records.Line]]:
 
 
 def by_ids(ids: Sequence[str]) -> dict[str, records.Invoice]:
-    return {row.id: row for row in records.Invoice.select(Invoice.id.in_(list(ids)))} if ids else {}
+    return {row.id: row for row in records.Invoice.by("id", ids)}
 
 
 def listing(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from daemon.errors import LeaseLost
+from daemon.store import plain
 from daemon.store.database import Store
 from daemon.store.tables import Integration
 
@@ -33,11 +34,11 @@ class Lease:
         than `need_s` (or a third of its life) is left."""
         now = self.store.clock.now()
         left_s = (self.until - now).total_seconds()
-        mine = (Integration.id == self.integration_id) & (Integration.fence == self.fence)
         if left_s > max(need_s, LEASE_S / 3):
-            if not Integration.select(Integration.id).where(mine).exists():
+            if plain.select(Integration, ("fence",), "id", [self.integration_id]) != [(self.fence,)]:
                 raise LeaseLost
             return
+        mine = (Integration.id == self.integration_id) & (Integration.fence == self.fence)
         until = now + timedelta(seconds=max(LEASE_S, need_s * 2))
         if not Integration.update(lease_until=until).where(mine).execute():
             raise LeaseLost

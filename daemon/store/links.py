@@ -11,7 +11,7 @@ import peewee as pw
 from daemon.clock import to_micros
 from daemon.errors import InvalidInput, NotFound
 from daemon.model import CLOSED, IntegrationState, PaymentStatus, SyncState
-from daemon.store import records, steps
+from daemon.store import plain, records, steps
 from daemon.store.integrations import running
 from daemon.store.tables import Customer, Integration, Invoice, Link
 
@@ -84,10 +84,13 @@ def due_for_push(integration_id: str, now: datetime, *, limit: int) -> list[reco
 
 def sending(link_id: str, now: datetime) -> None:
     """Inside the transaction of a push's first mark: from here on something may be at the provider."""
-    Link.update(
-        state=S.SENDING.value,
-        first_tried_at=pw.fn.COALESCE(Link.first_tried_at, to_micros(now)),
-    ).where((Link.id == link_id) & Link.pushed_at.is_null()).execute()
+    plain.execute(
+        "UPDATE link SET state = ?, first_tried_at = COALESCE(first_tried_at, ?) "
+        "WHERE id = ? AND pushed_at IS NULL",
+        S.SENDING.value,
+        to_micros(now),
+        link_id,
+    )
 
 
 def synced(
@@ -101,17 +104,20 @@ def synced(
 ) -> None:
     """Inside a transaction: the invoice is live at the provider and was sent. Where it was asked to be
     voided meanwhile, that comes next."""
-    Link.update(
-        state=S.SYNCED.value,
-        reference=reference,
-        external_id=external_id,
-        external_number=number,
-        pushed_at=now,
-        next_push_at=pw.Case(None, [(Link.void_requested_at.is_null(False), to_micros(now))], None),
-        next_pull_at=next_pull_at,
-        fault_code=None,
-        fault_text=None,
-    ).where(Link.id == link_id).execute()
+    values = {
+        "state": S.SYNCED.value,
+        "reference": reference,
+        "external_id": external_id,
+        "external_number": number,
+        "pushed_at": now,
+        "next_push_at": None,
+        "next_pull_at": next_pull_at,
+        "fault_code": None,
+        "fault_text": None,
+    }
+    plain.update(Link, "id", link_id, values)
+    voiding = "UPDATE link SET next_push_at = ? WHERE id = ? AND void_requested_at IS NOT NULL"
+    plain.execute(voiding, to_micros(now), link_id)
 
 
 def fell_short(

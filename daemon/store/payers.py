@@ -6,6 +6,7 @@ from datetime import datetime
 
 from daemon.clock import Entropy
 from daemon.model.ids import PAYER, new_id
+from daemon.store import plain
 from daemon.store.tables import Payer
 
 
@@ -36,15 +37,16 @@ def note(
     entropy: Entropy,
 ) -> None:
     """Inside a transaction: remember who is billed. A preset given anew replaces what was there."""
-    Payer.insert(
-        id=new_id(PAYER, now, entropy),
-        tenant_id=tenant_id,
-        integration_id=integration_id,
-        customer_id=customer_id,
-        external_id=external_id,
-        origin=origin,
-        created_at=now,
-    ).on_conflict(
-        conflict_target=[Payer.integration_id, Payer.customer_id],
-        update={Payer.external_id: external_id, Payer.origin: origin},
-    ).execute()
+    known = "UPDATE payer SET external_id = ?, origin = ? WHERE integration_id = ? AND customer_id = ?"
+    if plain.execute(known, external_id, origin, integration_id, customer_id):
+        return
+    row = {
+        "id": new_id(PAYER, now, entropy),
+        "tenant_id": tenant_id,
+        "integration_id": integration_id,
+        "customer_id": customer_id,
+        "external_id": external_id,
+        "origin": origin,
+        "created_at": now,
+    }
+    plain.insert(Payer, row)

@@ -49,6 +49,11 @@ def select(
     return [tuple(read(value) for read, value in zip(readers, row, strict=True)) for row in rows]
 
 
+def execute(sql: str, *params: Any) -> int:
+    """A statement of one's own, with `?` for each parameter; returns how many rows it touched."""
+    return int(_run(sql.replace("?", _mark()), params).rowcount)
+
+
 def _run(sql: str, params: Sequence[Any]) -> Any:
     database: Any = Table._meta.database
     return database.execute_sql(sql, params)

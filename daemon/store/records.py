@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, ClassVar, Self
@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import peewee as pw
 
 from daemon.model import Document
-from daemon.store import tables
+from daemon.store import plain, tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,12 @@ class Record:
             query = query.limit(limit)
         rows: Any = query.objects(cls)
         yield from rows
+
+    @classmethod
+    def by(cls, key: str, wanted: Sequence[Any], order: str | None = None) -> list[Self]:
+        """The rows whose column `key` is one of `wanted`: the quick way, for the hot paths."""
+        names = [field.name for field in fields(cls)]
+        return [cls(*row) for row in plain.select(cls.table, names, key, wanted, order=order)]
 
     @classmethod
     def first(cls, *where: Any) -> Self | None:
