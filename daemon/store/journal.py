@@ -88,11 +88,15 @@ class StoredJournal:
         self._subject = subject
         self._reference = reference
         self._payer = payer
-        self._unwritten: list[Row] = []
+        self._unwritten: list[tuple[str, Row]] = []
 
     def payer(self, reference: str) -> StoredJournal:
+        """Its results are written with the next mark of this invoice: until then the other invoices of
+        the payer know them from the book, and after a crash from the step's mark."""
         name = self._payer or reference
-        return StoredJournal(self._book, steps.payer_subject(name), name)
+        journal = StoredJournal(self._book, steps.payer_subject(name), name)
+        journal._unwritten = self._unwritten
+        return journal
 
     def once(
         self,
@@ -231,7 +235,7 @@ class StoredJournal:
             self._write_unwritten()
             if self._on_mark is not None:
                 self._on_mark()
-            return self._put(marked)
+            return self._put(self._subject, marked)
 
         marked = self._remember(replace(marked, id=self._commit("push.mark", work)))
         self._on_mark = None
@@ -240,10 +244,8 @@ class StoredJournal:
 
     def _record(self, row: Row, result: Document) -> Document:
         done = replace(row, state=StepState.DONE, result=result, fault_code=None, fault_text=None)
-        self._unwritten.append(self._remember(done))
+        self._unwritten.append((self._subject, self._remember(done)))
         self._book.store.last_sends.pop(row.id or 0, None)
-        if self._payer is None:  # a payer's steps are shared: the next invoice must see them
-            self.flush()
         return result
 
     def flush(self) -> None:
@@ -257,8 +259,8 @@ class StoredJournal:
         self._write_unwritten()
 
     def _write_unwritten(self) -> None:
-        for row in self._unwritten:
-            self._put(row)
+        for subject, row in self._unwritten:
+            self._put(subject, row)
 
     def _commit(self, label: str, work: Callable[[], Any]) -> Any:
         answer = self._book.store.write(label, work)
@@ -277,7 +279,7 @@ class StoredJournal:
         def work() -> int:
             self._book.lease.guard()
             self._write_unwritten()
-            return self._put(failed)
+            return self._put(self._subject, failed)
 
         self._remember(replace(failed, id=self._commit("push.fault", work)))
 
@@ -285,8 +287,6 @@ class StoredJournal:
         self._book.steps(self._subject)[row.operation] = row
         return row
 
-    def _put(self, row: Row) -> int:
+    def _put(self, subject: str, row: Row) -> int:
         book = self._book
-        return steps.put(
-            row, tenant_id=book.tenant_id, integration_id=book.integration_id, subject=self._subject
-        )
+        return steps.put(row, tenant_id=book.tenant_id, integration_id=book.integration_id, subject=subject)

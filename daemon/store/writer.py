@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import peewee as pw
@@ -96,15 +97,30 @@ class GroupWriter:
                 return group, False
         return group, True
 
+    def _commit_one(self, item: Item) -> None:
+        _label, work, future = item
+        try:
+            with said_plainly(), self._store.db.atomic("IMMEDIATE"):
+                result = work()
+        except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
+            self.failing = error if isinstance(error, StoreError) else None
+            future.set_exception(error)
+            return
+        self.failing = None
+        future.set_result(result)
+
     def _commit(self, group: list[Item]) -> None:
         """One transaction for all, a savepoint for each: one that fails takes nobody with it."""
+        if len(group) == 1:
+            self._commit_one(group[0])
+            return
         done: list[tuple[Future[Any], Any]] = []
         failed: list[tuple[Future[Any], BaseException]] = []
         try:
             with said_plainly(), self._store.db.atomic("IMMEDIATE"):
                 for _label, work, future in group:
                     try:
-                        with self._store.db.atomic():
+                        with self._savepoint():
                             done.append((future, work()))
                     except pw.OperationalError:
                         raise
@@ -120,6 +136,19 @@ class GroupWriter:
             future.set_result(result)
         for future, failure in failed:
             future.set_exception(failure)
+
+    @contextmanager
+    def _savepoint(self) -> Iterator[None]:
+        """In plain SQL, since it is made for every write."""
+        run: Any = self._store.db.execute_sql
+        run("SAVEPOINT item")
+        try:
+            yield
+        except BaseException:
+            run("ROLLBACK TO item")
+            run("RELEASE item")
+            raise
+        run("RELEASE item")
 
     def _checkpoint(self, mode: str) -> None:
         """Under the lock that every other writing process takes; skipped while one of them writes."""
