@@ -148,7 +148,9 @@ def _bare(path: Path) -> None:
         )
         return [b""]
 
-    server = WebServer(app, name="bare", host="127.0.0.1", port=0, clock=SystemClock(), at_thread_end=db.close)
+    server = WebServer(
+        app, name="bare", host="127.0.0.1", port=0, clock=SystemClock(), at_thread_end=db.close
+    )
     server.start()
     _announce(server.port, "/")
 

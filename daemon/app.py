@@ -30,7 +30,8 @@ from daemon.vault import MasterKeys, Vault
 from daemon.wire import Gate, HttpWire, Wire
 
 CACHED = 64
-"""Adapters kept with their connections; the least used one is closed first."""
+"""Adapters kept with their connections; the one longest unused is forgotten first, and closes when the
+last run with it ends."""
 
 M = TypeVar("M", bound=BaseModel)
 MakeWire = Callable[[str, Gate, float], Wire]
@@ -178,7 +179,7 @@ def build(
     check_keys(store, safe.vault)
     if migrating:
         safe.announce()
-    make_wire = make_wire or wires(clock, stop, lambda within_s: house.beat(within_s))
+    make_wire = make_wire or wires(clock, stop, lambda within_s: house.beat(within_s))  # noqa: PLW0108 - later
     workshop = Workshop(settings, safe, clock, stop, make_wire)
     house = House(
         settings=settings,
@@ -221,7 +222,7 @@ def _open_store(settings: Settings, clock: Clock, entropy: Entropy, probe: Probe
                 "WB-DB-READONLY", f"the state folder {folder} cannot be made: {error.strerror}"
             ) from error
     options: dict[str, Any] = {} if probe is None else {"probe": probe}
-    pool = settings.database.pool or settings.daemon.workers + 4
+    pool = settings.database_pool()
     return database.connect(url, clock=clock, entropy=entropy, pool=pool, fast=fast, **options)
 
 

@@ -320,7 +320,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "WB-PUSH-VOIDED": Entry("The invoice was voided before it was sent.", "nobody", "never"),
     "WB-HINT-SIGNATURE": Entry(
-        "A webhook's signature does not fit the secrets now valid, or its time is off by more than 5 minutes.",
+        "A webhook's signature does not fit the secrets now valid, or its time is over 5 minutes off.",
         "account owner",
         "when the provider delivers again; the scheduled pull misses nothing",
     ),
@@ -355,6 +355,9 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "WB-SECRET-FILE": Entry(
         "The file with the secret can be read by others.", "operator", "after `chmod 600`"
+    ),
+    "WB-DB-UNREACHABLE": Entry(
+        "The database server does not answer.", "operator", "every 30 s while the daemon runs"
     ),
     "WB-DB-LOCKED": Entry(
         "Another process holds the database.", "operator", "by itself, or at the next start"

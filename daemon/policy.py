@@ -151,15 +151,27 @@ class Breaker:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A token bucket as stored: tokens left at a moment. Long windows (a day, a month) survive restarts."""
+    """A token bucket as stored: tokens left at a moment. Long windows (a day, a month) survive restarts.
+
+    For a window of up to a minute it holds a quarter of its limit: at a share of 80 % of what is published,
+    a full bucket and a window's refill together are just what is published.
+    """
 
     tokens: float
     at: int
 
+    @classmethod
+    def full(cls, limit: Limit, now: datetime) -> Bucket:
+        return cls(_holds(limit), to_micros(now))
+
     def refilled(self, limit: Limit, now: datetime) -> Bucket:
         elapsed_s = max(0, to_micros(now) - self.at) / 1e6
-        tokens = min(float(limit.calls), self.tokens + elapsed_s * limit.calls / limit.per_s)
+        tokens = min(_holds(limit), self.tokens + elapsed_s * limit.calls / limit.per_s)
         return Bucket(tokens, to_micros(now))
+
+
+def _holds(limit: Limit) -> float:
+    return max(1.0, limit.calls / 4) if limit.per_s <= 60 else float(limit.calls)
 
 
 def take(
@@ -173,7 +185,7 @@ def take(
         if limit.scope and limit.scope not in (scope, "*"):
             continue
         name = f"{f'*{scope}' if limit.scope == '*' else limit.scope}/{limit.per_s:g}"
-        bucket = taken.get(name, Bucket(float(limit.calls), to_micros(now))).refilled(limit, now)
+        bucket = taken.get(name, Bucket.full(limit, now)).refilled(limit, now)
         if bucket.tokens < 1:
             wait_s = max(wait_s, (1 - bucket.tokens) * limit.per_s / limit.calls)
         taken[name] = Bucket(bucket.tokens - 1, bucket.at)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
@@ -105,10 +106,14 @@ class Scheduler:
         with self._house.store.session():
             tidy(self._house)
 
-    def _told(self, event: object) -> None:
+    def _told(self, event: Any) -> None:
+        """A tick that finds itself still running has nothing to add: what is due stays due."""
+        if event.code == EVENT_JOB_MAX_INSTANCES:
+            log.debug("scheduler.tick_running", job=event.job_id)
+            return
         error = getattr(event, "exception", None)
         sentence = error.message if isinstance(error, WispbillError) else repr(error) if error else "late"
-        log.error("scheduler.tick_failed", job=getattr(event, "job_id", ""), error=sentence)
+        log.error("scheduler.tick_failed", job=event.job_id, error=sentence)
 
     # --- workers --------------------------------------------------------------------------------------
 

@@ -267,7 +267,12 @@ base_url = "{self._served.url}"
             console.print(f"[bold]$ wispbill {' '.join(words)}[/bold]" + (" < key" if given else ""))
         command = [sys.executable, "-m", "daemon", "--config", str(self._config), *words]
         done = subprocess.run(  # noqa: S603
-            command, input=given, text=True, capture_output=True, env={**os.environ, "COLUMNS": "100"}
+            command,
+            check=False,
+            input=given,
+            text=True,
+            capture_output=True,
+            env={**os.environ, "COLUMNS": "100"},
         )
         if done.returncode:
             raise StoryError(f"`wispbill {' '.join(words)}` failed: {done.stderr.strip()[-2000:]}")

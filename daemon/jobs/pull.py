@@ -263,7 +263,24 @@ def _status_after(item: Applied) -> str:
 
 
 def _second_look(visit: Visit, reading: Reading, alarming: Sequence[Applied], *, asked: int) -> None:
-    """Read each again by itself; apply what is confirmed, unless the brake holds it."""
+    """Read each again by itself; apply what is confirmed, unless the brake holds it. Where it would hold
+    all of them, a few that are confirmed stand for the rest."""
+    few = visit.house.settings.brake.at_least
+    if len(alarming) > few and _brake_holds(visit, len(alarming), asked):
+        sample = _confirmed(visit, reading, alarming[:few])
+        if len(sample) == few:
+            _hold(visit, alarming, asked)
+        alarming = [*sample, *alarming[few:]]
+    confirmed = _confirmed(visit, reading, alarming)
+    if not confirmed:
+        return
+    if _brake_holds(visit, len(confirmed), asked):
+        _hold(visit, confirmed, asked)
+    _apply(visit, reading, confirmed)
+
+
+def _confirmed(visit: Visit, reading: Reading, alarming: Sequence[Applied]) -> list[Applied]:
+    """What a read of each by itself still says; what it does not is applied as it is."""
     confirmed: list[Applied] = []
     for item in alarming:
         visit.house.beat(visit.provider.can.deadline_s + 30)
@@ -272,11 +289,7 @@ def _second_look(visit: Visit, reading: Reading, alarming: Sequence[Applied], *,
             calm, still = _judged({ref: item.subject.link}, [seen])
             _apply(visit, reading, calm)
             confirmed += still
-    if not confirmed:
-        return
-    if _brake_holds(visit, len(confirmed), asked):
-        _hold(visit, confirmed, asked)
-    _apply(visit, reading, confirmed)
+    return confirmed
 
 
 def _brake_holds(visit: Visit, count: int, asked: int) -> bool:

@@ -172,8 +172,9 @@ class Settings(BaseSettings):
         return self.database.url.get_secret_value() or f"sqlite://{self.daemon.state_dir}/wispbill.db"
 
     def database_pool(self) -> int:
-        """Connections to keep: one for each worker, and some for the faces."""
-        return self.database.pool or self.daemon.workers + 4
+        """Connections at most: one for each thread that may want one at the same time."""
+        threads = self.daemon.workers * (1 + self.push.concurrency) + self.receiver.threads
+        return self.database.pool or min(90, threads + 6)
 
     def runtime_dir(self) -> Path:
         return self.daemon.runtime_dir or self.daemon.state_dir

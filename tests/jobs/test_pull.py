@@ -438,6 +438,20 @@ def test_too_much_bad_news_at_once_is_held_for_a_person(
     assert [event.type for event in events.latest(types=["brake.applied"])] == ["brake.applied"]
 
 
+def test_a_few_second_looks_stand_for_a_whole_account_that_is_gone(
+    house: House, make: Builders, integration: records.Integration, account: PacedAccount
+) -> None:
+    found = live(house, make, integration, 60)
+    for link in found:
+        account.deletes(ref_of(link))
+    before = account.calls
+
+    run_pull(house, integration)
+
+    assert (integrations.get(None, integration.id).brake or {})["count"] == 60
+    assert account.calls - before < 60 + 20
+
+
 def test_what_is_held_is_read_again_and_said_once(
     house: House, make: Builders, integration: records.Integration, account: PacedAccount
 ) -> None:

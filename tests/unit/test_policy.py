@@ -183,16 +183,31 @@ def test_a_breaker_survives_being_stored() -> None:
 PER_SECOND, PER_DAY = Limit("", 5, 1), Limit("", 100, 86_400)
 
 
-def test_a_full_bucket_gives_its_calls_and_then_says_how_long_to_wait() -> None:
+def test_a_full_bucket_gives_a_quarter_at_once_and_then_says_how_long_to_wait() -> None:
+    limit = Limit("", 20, 1)
     buckets: dict[str, Bucket] = {}
     for _ in range(5):
-        buckets, wait_s = take(buckets, [PER_SECOND], "", NOW)
+        buckets, wait_s = take(buckets, [limit], "", NOW)
         assert wait_s == 0
 
-    unchanged, wait_s = take(buckets, [PER_SECOND], "", NOW)
+    unchanged, wait_s = take(buckets, [limit], "", NOW)
 
-    assert wait_s == pytest.approx(0.2)
+    assert wait_s == pytest.approx(0.05)
     assert unchanged == buckets
+
+
+@given(st.lists(st.floats(0, 0.2), max_size=80))
+def test_no_second_sees_more_than_the_provider_publishes(pauses: list[float]) -> None:
+    published = Limit("", 25, 1)
+    (kept,) = share_of([published], 0.8)
+    buckets, at, calls = {}, NOW, []
+    for pause_s in pauses:
+        at += timedelta(seconds=pause_s)
+        buckets, wait_s = take(buckets, [kept], "", at)
+        calls += [] if wait_s else [at]
+
+    for first in calls:
+        assert sum(1 for call in calls if 0 <= (call - first).total_seconds() < 1) <= published.calls
 
 
 def test_the_strictest_limit_decides_and_takes_nothing_from_the_others() -> None:
@@ -213,7 +228,7 @@ def test_a_limit_of_one_scope_binds_no_other() -> None:
 
 
 def test_a_limit_for_each_scope_is_kept_for_each_and_beside_the_account_s_own() -> None:
-    limits = [Limit("*", 1, 1), Limit("", 2, 1)]
+    limits = [Limit("*", 4, 1), Limit("", 8, 1)]
     buckets, _ = take({}, limits, "", NOW)
 
     assert take(buckets, limits, "", NOW)[1] > 0

@@ -166,7 +166,7 @@ def test_what_is_left_empty_follows_the_state_folder_and_the_workers():
     settings = load(None, {"WISPBILL_DAEMON__STATE_DIR": "/srv/w", "WISPBILL_DAEMON__WORKERS": "5"})
 
     assert settings.database_url() == "sqlite:///srv/w/wispbill.db"
-    assert settings.database_pool() == 9
+    assert settings.database_pool() == 5 * (1 + 8) + 8 + 6
     assert (settings.runtime_dir(), settings.backup_dir()) == (Path("/srv/w"), Path("/srv/w/backups"))
 
 
