@@ -116,7 +116,7 @@ class Account:
         """Somebody does something with one of our invoices; yields what, for the trace."""
         if self.stranger and self._people.happens(0.9 if plan.needs("pull.foreign") else 0.3):
             yield from self._try("a stranger pays", lambda: self._books.pay(self.stranger or "", 500))
-        if plan.needs("pull.hold", "pull.release_brake"):
+        if plan.needs("pull.hold"):
             live = [invoice for invoice in self.ours() if invoice.status == "open" and self.sent[invoice.id]]
             for invoice in live if len(live) > 1 else ():
                 yield from self._try(f"{invoice.id} voided", lambda i=invoice: self._books.void(i.id))

@@ -24,7 +24,6 @@ TRANSACTIONS = (
     "pull.foreign",
     "pull.apply",
     "pull.hold",
-    "pull.release_brake",
     "pull.polled",
     "pull.finish",
     "lease.release",
@@ -70,22 +69,19 @@ class Broken(BaseException):
 FREQUENT = ("push.mark", "lease.", "push.finish", "pull.feed", "pull.polled", "pull.finish", "send:", "look:")
 """Points that a seed comes to several times."""
 
-RARE = ("push.void_refused", "pull.start_over", "pull.foreign", "pull.apply", "receiver.hint", "feed:page-n")
-"""Points that many a seed never comes to: they are armed three times as often."""
+RARE = ("push.void", "pull.", "receiver.", "read:", "feed:")
+"""Points that many a seed never comes to: they are armed twice as often."""
 
-BRAKE = tuple(point for point in POINTS if point.startswith(("pull.hold", "pull.release_brake")))
+BRAKE = tuple(point for point in POINTS if point.startswith("pull.hold"))
 """Points that need much bad news at once and a person: seeds of their own are about them."""
 BRAKE_EVERY = 10
 
-ROTA = tuple(point for point in POINTS if point not in BRAKE) + 2 * tuple(
-    point for point in POINTS if point.startswith(RARE)
-)
+ROTA = tuple(point for point in POINTS if point not in BRAKE)
+ROTA += tuple(point for point in ROTA if point.startswith(RARE))
+ROTA += tuple(point for point in ROTA if point.startswith(("pull.apply", "pull.foreign", "push.void")))
 
-CRASHES, SIGTERMS = 7, 2
+CRASHES, SIGTERMS = 9, 2
 """How many points each seed arms."""
-
-STRIDE = 31
-"""Prime to the length of the rota, so that a run of seeds arms all of it equally often."""
 
 
 @dataclass(slots=True)
@@ -98,14 +94,12 @@ class Plan:
 
     @classmethod
     def of(cls, seed: int, chance: Chance) -> Plan:
-        """Points in turn, so that a run of seeds arms all of them equally often."""
         plan = cls()
         if seed % BRAKE_EVERY == 0:
             plan.armed = dict.fromkeys(BRAKE, (1, Blow.CRASH))
             return plan
         for blow, count in ((Blow.SIGTERM, SIGTERMS), (Blow.CRASH, CRASHES)):
-            for place in range(count):
-                point = ROTA[(seed * count + place) * STRIDE % len(ROTA)]
+            for point in chance.sample(ROTA, count):
                 nth = chance.choice((1, 1, 2, 3)) if point.startswith(FREQUENT) else 1
                 plan.armed[point] = (nth, blow)
         return plan

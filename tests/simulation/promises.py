@@ -203,6 +203,10 @@ class Promises:
         (brake,) = self._query("SELECT brake FROM integration")[0]
         return brake is not None and "released" not in brake
 
+    def polled_at(self) -> int | None:
+        at: int | None = self._query("SELECT polled_at FROM integration")[0][0]
+        return at
+
     def has_cursor(self) -> bool:
         return self._query("SELECT cursor FROM integration")[0][0] is not None
 
