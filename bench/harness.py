@@ -52,6 +52,7 @@ class Sandbox:
     process: subprocess.Popen[str]
     url: str
     control: str
+    account: str
     client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=300, trust_env=False))
 
     def post(self, path: str, **body: Any) -> Any:
@@ -83,7 +84,7 @@ def sandbox(latency_ms: int = 0) -> Iterator[Sandbox]:
     try:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
-        yield Sandbox(process, ready["url"], ready["control_url"])
+        yield Sandbox(process, ready["url"], ready["control_url"], ready["accounts"][KEY])
     finally:
         process.terminate()
         process.wait(timeout=30)
