@@ -169,7 +169,12 @@ class Scheduler:
                 known_drift_s = drift_s
                 for job in self._ticks.get_jobs():
                     job.modify(next_run_time=clock.now())
-            if drift_s > PAUSE_DRIFT_S:
-                self._house.pauses["clock"] = "the clock jumped ahead by more than a day"
-            else:
-                self._house.pauses.pop("clock", None)
+            self._gate_pushes(ahead=drift_s > PAUSE_DRIFT_S)
+
+    def _gate_pushes(self, *, ahead: bool) -> None:
+        pauses = self._house.pauses
+        if not ahead:
+            pauses.pop("clock", None)
+        elif "clock" not in pauses:
+            pauses["clock"] = "the clock jumped ahead by more than a day"
+            log.error("clock.ahead", code="WB-CLOCK", text=pauses["clock"])

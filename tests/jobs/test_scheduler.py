@@ -218,7 +218,7 @@ def test_a_clock_that_is_set_back_does_not_stop_the_ticks(
 
 
 def test_a_clock_a_day_ahead_pauses_pushes_until_it_is_right(
-    house: House, scheduler: Scheduler, wall: JumpingClock
+    house: House, scheduler: Scheduler, wall: JumpingClock, log: Lines
 ) -> None:
     scheduler.start()
     wall.off = timedelta(days=2)
@@ -226,3 +226,4 @@ def test_a_clock_a_day_ahead_pauses_pushes_until_it_is_right(
 
     wall.off = timedelta()
     eventually(lambda: house.pushes_paused is None)
+    assert [line["code"] for line in log.of("clock.ahead")] == ["WB-CLOCK"]
