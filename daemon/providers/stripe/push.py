@@ -13,11 +13,11 @@ import re
 from contextlib import suppress
 from typing import TypeVar
 
-from daemon.errors import Missing, Rejected, StepStuck
+from daemon.errors import Missing, OutcomeUnknown, Rejected, StepStuck, Throttled, Unreachable
 from daemon.model import Document, InvoiceDraft, Journal, PayerCreated, PayerDraft
 from daemon.providers.stripe.drafts import differences, invoice_body, lines_body, payer_body
 from daemon.providers.stripe.feed import OVERLAP_S, invoice_of
-from daemon.providers.stripe.money import to_minor
+from daemon.providers.stripe.money import PARTY, to_minor
 from daemon.providers.stripe.read import id_of, integer, scrubbed
 from daemon.providers.stripe.setup import StripeSettings
 from daemon.providers.stripe.wire_client import Api
@@ -147,7 +147,11 @@ class Pusher:
             if error.param != "due_date":
                 raise
         late = {name: value for name, value in params.items() if name != "due_date"}
-        return self._api.post("invoices", key=_key_of(key, "due now"), **late, days_until_due=0)
+        try:
+            return self._api.post("invoices", key=_key_of(key, "due now"), **late, days_until_due=0)
+        except (Throttled, Unreachable) as error:
+            # Not "nothing was sent": the refusal is stored under the key, which bears no other body now.
+            raise OutcomeUnknown(error.message, party=PARTY, retry_after=error.retry_after) from error
 
     def _own_or_taken(self, body: Document, error: Rejected) -> Document:
         found = self._find(body)
