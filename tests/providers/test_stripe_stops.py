@@ -180,6 +180,24 @@ def test_a_due_day_that_has_ended_at_stripe_is_due_now() -> None:
     assert len(keys) == 2 and all(is_our_key(key) for key in keys)
 
 
+def test_a_second_form_that_was_not_sent_does_not_make_the_first_unsent() -> None:
+    script = a_script()
+    script.routes[CREATE] = [a_refusal(400, "in the past", param="due_date"), a_refusal(429, "slower")]
+
+    with pytest.raises(OutcomeUnknown):
+        a_stripe(script).push_one(a_draft(), PlainJournal())
+
+
+def test_a_draft_whose_due_day_ended_before_it_went_live_is_due_now() -> None:
+    script = a_script(**{"POST invoices/in_1": DRAFT})
+    script.routes[FINALIZE] = [a_refusal(400, "in the past", param="due_date"), an_invoice()]
+
+    a_stripe(script).push_one(a_draft(), PlainJournal())
+
+    assert script.sent("POST invoices/in_1").params == {"days_until_due": "0"}
+    assert script.lines.count(FINALIZE) == 2
+
+
 def test_the_due_day_ends_in_the_accounts_own_zone() -> None:
     script = a_script()
     a_stripe(script, time_zone="America/Denver").push_one(a_draft(), PlainJournal())

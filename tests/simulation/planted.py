@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -13,6 +13,8 @@ from daemon.jobs import pull as pulling
 from daemon.providers.stripe import feed, push, wire_client
 from daemon.providers.stripe.words import CUSTOMER_KEY
 from daemon.store import hints, integrations, journal, links, steps
+from tests.simulation.chance import Chance
+from tests.simulation.points import Plan
 
 Patch = Any
 
@@ -142,6 +144,16 @@ BUGS: dict[str, Callable[[], Patch]] = {
         nobody_finishes_what_was_being_sent,
     )
 }
+
+
+WHERE = {"cursor_first": "pull.feed:after-commit", "hint_used_before_the_read": "pull.apply:after-commit"}
+"""The crash without which a bug cannot show: seeds in which it is armed are lived first."""
+
+
+def seeds_for(name: str, seeds: Iterable[int]) -> list[int]:
+    """The seeds, those in which the bug is likelier to show first."""
+    point = WHERE.get(name)
+    return sorted(seeds, key=lambda seed: point not in Plan.of(seed, Chance(seed, "plan")).armed)
 
 
 @contextmanager
