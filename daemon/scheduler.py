@@ -29,7 +29,7 @@ from daemon.store import integrations, links
 log = structlog.get_logger()
 
 VISITS = {"push": push, "pull": pull}
-"""The jobs that go to integrations, in the order in which one worker does them."""
+"""The jobs that go to integrations. An integration gets a run of one at a time, in turns."""
 
 DRIFT_S = 5.0
 PAUSE_DRIFT_S = 86_400.0
@@ -125,19 +125,24 @@ class Scheduler:
                     self._busy.add(integration_id)
                     self._pool.submit(self._serve, integration_id)
 
-    def _serve(self, integration_id: str) -> None:
-        """Everything that this integration wants, one verb after the other."""
+    def _serve(self, integration_id: str, last: str = "") -> None:
+        """One run of what this integration wants; for more it queues again, behind the other integrations."""
+        verb = self._next_verb(integration_id, last)
+        if verb is None:
+            return
         try:
-            while (verb := self._next_verb(integration_id)) is not None:
-                self._beats.beat()
-                self._run(integration_id, verb)
+            self._beats.beat()
+            self._run(integration_id, verb)
         finally:
             self._beats.rest()
+            if not self._house.stop.is_set():
+                self._pool.submit(self._serve, integration_id, verb)
 
-    def _next_verb(self, integration_id: str) -> str | None:
+    def _next_verb(self, integration_id: str, last: str) -> str | None:
+        """What was not done last comes first; None, and nobody is busy with it, where it wants nothing."""
         with self._lock:
             wanted = self._wanted.get(integration_id, set())
-            for verb in VISITS:
+            for verb in sorted(VISITS, key=lambda one: one == last):
                 if verb in wanted and not self._house.stop.is_set():
                     wanted.discard(verb)
                     return verb

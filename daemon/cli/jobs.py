@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from daemon.cli.context import Desk
+    from daemon.jobs.visit import Tally
     from daemon.store import records
 
 PATIENCE_S = 60.0
@@ -143,26 +144,42 @@ def daemon_runs(desk: Desk) -> bool:
 
 
 def _visit(desk: Desk, verb: str, row: records.Integration) -> dict[str, Any]:
+    """Turn after turn, until nothing is due or one ended with a fault."""
     from daemon.errors import WispbillError
+    from daemon.store import links
+
+    counts: dict[str, int] = {}
+    with output.progress(f"{verb} at {row.provider} {row.id}") as bar:
+        while True:
+            tally = _turn(desk, verb, row)
+            if tally is None:
+                return _shape(row, counts, None, left=True)
+            for name, count in tally.counts.items():
+                counts[name] = counts.get(name, 0) + count
+            bar.advance(sum(tally.counts.values()))
+            fault = tally.fault or tally.trouble
+            more = verb == "push" and links.due_for_push(row.id, desk.now, limit=1)
+            if fault or not tally.counts or not more:
+                break
+    text = fault.message if isinstance(fault, WispbillError) else str(fault)
+    return _shape(
+        row, counts, {"code": getattr(fault, "code", "WB-INTERNAL"), "text": text} if fault else None
+    )
+
+
+def _turn(desk: Desk, verb: str, row: records.Integration) -> Tally | None:
+    """One run of the job; None where another worker was there all the while."""
     from daemon.jobs.pull import pull as pull_work
     from daemon.jobs.push import push as push_work
     from daemon.jobs.visit import visit
 
-    until = desk.house.clock.monotonic() + PATIENCE_S
-    with output.progress(f"{verb} at {row.provider} {row.id}") as bar:
-        while True:
-            tally = visit(desk.house, row.id, verb, push_work if verb == "push" else pull_work)
-            if tally is not None or desk.house.clock.monotonic() >= until:
-                break
-            desk.house.clock.wait(LOOK_EVERY_S)
-        bar.advance()
-    if tally is None:
-        return _shape(row, {}, None, left=True)
-    fault = tally.fault or tally.trouble
-    text = fault.message if isinstance(fault, WispbillError) else str(fault)
-    return _shape(
-        row, tally.counts, {"code": getattr(fault, "code", "WB-INTERNAL"), "text": text} if fault else None
-    )
+    clock = desk.house.clock
+    until = clock.monotonic() + PATIENCE_S
+    while True:
+        tally = visit(desk.house, row.id, verb, push_work if verb == "push" else pull_work)
+        if tally is not None or clock.monotonic() >= until:
+            return tally
+        clock.wait(LOOK_EVERY_S)
 
 
 def _hasten(desk: Desk, verb: str, chosen: list[records.Integration]) -> list[dict[str, Any]]:

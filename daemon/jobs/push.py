@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -53,6 +54,10 @@ from daemon.store.journal import Book, StoredJournal
 
 BATCH = 500
 
+TURN_S = 10.0
+"""After this long a run leaves the rest to the next one: ten thousand invoices take an hour at some
+providers, and nobody waits that long to hear that a payment was seen."""
+
 CALLS = 8
 """To the provider, for one invoice, at most: payer, draft, lines, finalise, send, and looks between."""
 
@@ -70,20 +75,29 @@ class Outgoing:
 
 
 def push(visit: Visit) -> None:
-    """Send everything that is due at this integration; raises the fault that ends the run."""
+    """Send what is due at this integration, for a turn; raises the fault that ends the run. Where more is
+    due then, the next run is asked for."""
     house = visit.house
     while not (house.stop.is_set() or house.pushes_paused or visit.gate.closed):
         due = links.due_for_push(visit.integration.id, visit.now, limit=BATCH)
         if not due:
-            break
-        book = visit.book()
-        outgoing = []
-        for item in _prepare(visit, book, due):
-            if item.link.void_requested_at is not None and not _goes_out_first(visit, item):
-                _withdraw(visit, item)
-            else:
-                outgoing.append(item)
-        _send(visit, outgoing)
+            return
+        if visit.turn_is_over:
+            house.wake("push")
+            return
+        prepared = list(_prepare(visit, visit.book(), due))
+        if visit.turn_ends == math.inf:
+            visit.take_turn(TURN_S)
+        _send(visit, [item for item in prepared if not _withdrawn(visit, item)])
+
+
+def _withdrawn(visit: Visit, item: Outgoing) -> bool:
+    """Whether it was one to be voided, which is done, or its time is not come."""
+    if item.link.void_requested_at is None or _goes_out_first(visit, item):
+        return False
+    if not visit.turn_is_over:
+        _withdraw(visit, item)
+    return True
 
 
 def plan(house: House, integration: records.Integration) -> list[InvoiceDraft]:
@@ -130,7 +144,7 @@ def _in_thread(visit: Visit, chunk: Sequence[Outgoing]) -> None:
 
 def _send_chunk(visit: Visit, chunk: Sequence[Outgoing]) -> None:
     """Push a batch and settle each result; raises what ends the whole run."""
-    if visit.house.stop.is_set() or visit.tally.fault is not None or visit.gate.closed:
+    if visit.house.stop.is_set() or visit.tally.fault is not None or visit.gate.closed or visit.turn_is_over:
         return
     visit.house.beat(_longest_s(visit))
     journals = {item.draft.reference: item for item in chunk}

@@ -5,6 +5,7 @@ Claim the lease, build the adapter, do the work, write down what became of it, g
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -66,6 +67,15 @@ class Visit:
     lease: Lease
     tally: Tally
     recovery: bool
+    turn_ends: float = math.inf
+
+    @property
+    def turn_is_over(self) -> bool:
+        """Whether the job is to leave the rest to its next run: others wait for this integration."""
+        return self.house.clock.monotonic() >= self.turn_ends
+
+    def take_turn(self, seconds: float) -> None:
+        self.turn_ends = self.house.clock.monotonic() + seconds
 
     @property
     def now(self) -> datetime:

@@ -10,7 +10,7 @@ import pytest
 from daemon.beats import Beats
 from daemon.errors import OutcomeUnknown, StoreError, Unauthorised, VaultError
 from daemon.house import House
-from daemon.jobs.push import plan
+from daemon.jobs.push import TURN_S, plan
 from daemon.jobs.visit import visit
 from daemon.model import DocStatus, IntegrationState, Limit, PaymentStatus, StepState, SyncState
 from daemon.providers.memory import Memory
@@ -327,6 +327,29 @@ def test_the_budget_of_the_account_paces_the_run(
 
     assert len(shop.accounts[integration.id].papers) == 5
     assert clock.monotonic() >= (shop.accounts[integration.id].calls - 2) / 2 - 0.1
+
+
+def test_a_long_queue_goes_out_in_turns_so_that_reads_have_theirs(
+    house: House, make: Builders, integration: records.Integration, account: PacedAccount, clock: FrozenClock
+) -> None:
+    make.links(integration, 30)
+    account.before_each = lambda: _ignore(clock.move(1))
+    woken: list[str] = []
+    house.wake = woken.append
+
+    run_push(house, integration)
+
+    assert 0 < len(account.papers) < 30
+    assert clock.monotonic() < 3 * TURN_S
+    assert woken == ["push"], "the rest must not wait for the schedule"
+
+    while push_all_due(house):
+        pass
+    assert sorted(paper.sent for paper in account.papers.values()) == [1] * 30
+
+
+def _ignore(_value: object) -> None:
+    pass
 
 
 def test_credentials_that_do_not_open_stop_the_integration(

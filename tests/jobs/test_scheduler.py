@@ -13,6 +13,7 @@ from daemon.beats import Beats
 from daemon.clock import SystemClock
 from daemon.errors import StoreError
 from daemon.house import House
+from daemon.jobs import push as push_module
 from daemon.model import SyncState
 from daemon.scheduler import Scheduler
 from daemon.store import integrations, invoices, links, records, tenants
@@ -128,6 +129,26 @@ def test_an_account_that_hangs_delays_no_other(
 
 def _ignore(_value: object) -> None:
     pass
+
+
+def test_while_a_long_queue_goes_out_payments_are_seen(
+    house: House, make: Builders, shop: Shop, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push_module, "TURN_S", 0.05)
+    integration = make.an_integration()
+    account = shop.accounts[integration.id]
+    account.before_each = lambda: _ignore(threading.Event().wait(0.01))
+    first, *_, last = make.links(integration, 150)
+    scheduler.start()
+    eventually(lambda: is_synced(first))
+
+    account.pays(links.get(first.id).external_id or "")
+    house.store.write("test", lambda: integrations.update(integration.id, next_poll_at=house.clock.now()))
+    scheduler.wake("pull")
+    eventually(lambda: invoices.get(None, first.invoice_id).payment_status == "paid")
+
+    assert not is_synced(last), "the queue was too short to prove anything"
+    eventually(lambda: is_synced(last))
 
 
 def test_a_stop_waits_for_the_call_in_flight_and_begins_no_other(
