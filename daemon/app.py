@@ -17,7 +17,7 @@ from daemon.clock import Clock, Entropy, SystemClock, SystemEntropy
 from daemon.errors import InvalidInput, StoreError, VaultError
 from daemon.gate import IntegrationGate
 from daemon.house import House
-from daemon.model import Document, Mode
+from daemon.model import Document, Mode, reasons
 from daemon.policy import share_of
 from daemon.providers import provider_class
 from daemon.providers.base import Context, Credentials, Provider, ProviderSettings
@@ -142,10 +142,8 @@ def _checked(model: type[M], document: Document) -> M:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        reason = first["msg"].removeprefix("Value error, ")
-        raise InvalidInput("WB-CREDENTIALS-FORMAT", f"{field}: {reason}", field=field) from None
+        field, reason = reasons.told(error, model.model_fields)
+        raise InvalidInput("WB-CREDENTIALS-FORMAT", reason, field=field) from None
 
 
 def build(

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from daemon.errors import InvalidInput
 from daemon.house import House
+from daemon.model import reasons
 from daemon.money import Money
 from daemon.providers import provider_class
 from daemon.store import customers, integrations, invoices, records
@@ -86,7 +87,8 @@ def read(tenant: records.Tenant, raw: Mapping[str, Any], today: date, books: Boo
     given = _parsed(raw)
     currency = (given.currency or tenant.currency).upper()
     customer = books.customer(tenant.id, given.customer)
-    lines = tuple(_line(line, currency, n) for n, line in enumerate(given.lines, start=1))
+    alone = len(given.lines) == 1
+    lines = tuple(_line(line, currency, n, alone) for n, line in enumerate(given.lines, start=1))
     new = NewInvoice(
         tenant_id=tenant.id,
         customer_id=customer.id,
@@ -125,22 +127,22 @@ def _parsed(raw: Mapping[str, Any]) -> InvoiceInput:
     try:
         return InvoiceInput.model_validate(dict(raw))
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "invoice"
-        reason = first["msg"].removeprefix("Value error, ")
-        raise InvalidInput("WB-INPUT", f"{field}: {reason}", field=field) from None
+        field, reason = reasons.told(error, InvoiceInput.model_fields, whole="invoice")
+        raise InvalidInput("WB-INPUT", reason, field=field) from None
 
 
-def _line(line: LineInput, currency: str, position: int) -> NewLine:
+def _line(line: LineInput, currency: str, position: int, alone: bool) -> NewLine:
+    """The only line of an invoice is not counted: files have lines of their own."""
     field = f"lines.{position}.amount"
+    which = "" if alone else f"line {position} of the invoice: "
     try:
         net, tax = Money.parse(line.amount, currency), Money.parse(line.tax, currency)
     except InvalidInput as error:
-        raise InvalidInput(error.code, f"line {position}: {error.message}", field=field) from None
+        raise InvalidInput(error.code, f"{which}{error.message}", field=field) from None
     if tax.minor < 0:
-        raise InvalidInput("WB-MONEY-AMOUNT", f"line {position}: the tax is negative", field=field)
+        raise InvalidInput("WB-MONEY-AMOUNT", f"{which}the tax is negative", field=field)
     if tax.minor and not line.tax_rate:
-        raise InvalidInput("WB-INPUT", f"line {position}: a tax needs the name of its rate", field=field)
+        raise InvalidInput("WB-INPUT", f"{which}a tax needs the name of its rate", field=field)
     return NewLine(line.description, net, tax, line.tax_rate, line.quantity)
 
 
