@@ -202,3 +202,12 @@ def test_a_replayed_failure_is_recognised_by_coming_twice() -> None:
         seen.append(caught.value.replayed)
 
     assert seen == [False, True]
+
+
+@pytest.mark.parametrize("body", [b'{"error": {"type": "inval', b"<html>Bad Request</html>", b"", b"[]"])
+def test_a_refusal_that_is_not_in_stripes_words_refuses_nothing(body: bytes) -> None:
+    script = a_script()
+    script.routes[CREATE] = [httpx.Response(400, content=body)]
+
+    with pytest.raises(Garbled):
+        a_stripe(script).push_one(a_draft(), PlainJournal())

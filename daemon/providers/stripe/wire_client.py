@@ -26,6 +26,8 @@ from daemon.wire import Reply, Wire, raise_for
 
 _KEYS = re.compile(r"\b(sk|rk|pk|whsec)_\S+")
 _THROTTLED = frozenset(["rate_limit", "lock_timeout", "idempotency_key_in_use"])
+_REFUSALS = frozenset([400, 402, 404, 422])
+"""Final only in Stripe's own words: what is cut off, or a proxy's page, refuses nothing."""
 _REMEMBERED = 256
 PAGE = 100
 
@@ -165,6 +167,8 @@ def raise_for_stripe(reply: Reply, *, replayed: bool) -> None:
     if reply.status_code < 300:
         return
     fault = _fault(reply)
+    if not fault and reply.status_code in _REFUSALS:
+        raise Garbled(f"{PARTY} answered {reply.status_code} without saying why", party=PARTY)
     code, param = fault.get("code"), fault.get("param")
     message = _KEYS.sub(r"\1_…", str(fault.get("message") or f"answered {reply.status_code}"))[:500]
     if fault.get("type") == "idempotency_error" and code != "idempotency_key_in_use":
