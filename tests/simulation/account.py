@@ -83,10 +83,11 @@ class Account:
             most = 0.15
         if plan.needs("pull.hold"):
             most = 0.0
-        self._faults.set_odds({kind: people.between(0, most) for kind in PROVIDER_FAULTS + HOOK_FAULTS})
+        odds = {kind: people.between(0, most) for kind in PROVIDER_FAULTS + HOOK_FAULTS}
+        self._faults.set_odds(odds | {FaultKind.STALE_LIST: people.choice((0.0, most, 3 * most))})
         if people.happens(0.5):
             self._ledger.numbers = Unchecked()
-        if people.happens(0.6):
+        if people.happens(0.5):
             self._ledger.endpoints.put(
                 Endpoint(
                     "we_1",

@@ -101,6 +101,8 @@ class Plan:
         for blow, count in ((Blow.SIGTERM, SIGTERMS), (Blow.CRASH, CRASHES)):
             for point in chance.sample(ROTA, count):
                 nth = chance.choice((1, 1, 2, 3)) if point.startswith(FREQUENT) else 1
+                if point.startswith("pull.feed"):
+                    nth = chance.choice((1, 2, 3, 4))  # the first page of a life tells nothing
                 plan.armed[point] = (nth, blow)
         return plan
 

@@ -129,6 +129,7 @@ class World:
             if self.dice.happens(share):
                 happening()
         self._deliver()
+        self._pass(self.dice.choice((0.0, 3.0, 20.0, 20.0, 900.0)))
         self.dice.choice(self.daemons).tick()
         self.promises.meanwhile()
 
