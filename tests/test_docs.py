@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import re
 import shlex
 import subprocess
@@ -19,6 +20,9 @@ from typer.main import get_command
 from daemon import __version__
 from daemon.cli import app
 from daemon.errors import CATALOGUE
+from daemon.jobs.importing.files import read_csv
+from daemon.providers.stripe.setup import CAPABILITIES, StripeSettings
+from daemon.providers.stripe.words import API_VERSION
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -51,10 +55,20 @@ def test_a_page_made_from_code_is_as_the_code_is(make: ModuleType, name: str) ->
 # --- commands -----------------------------------------------------------------------------------------
 
 
-def blocks(page: Path, language: str = "sh") -> Iterator[str]:
-    """The lines of the page's shell blocks, without prompts and comments."""
-    for block in re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL):
-        yield from block.replace("\\\n", " ").splitlines()
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+def shell_lines(page: Path) -> Iterator[str]:
+    """Whole lines: one that ends inside a quotation goes on with the next."""
+    for block in blocks(page, "sh"):
+        line = ""
+        for part in block.splitlines():
+            line = f"{line} {part}" if line else part
+            if line.partition(" #")[0].count("'") % 2 == 0:
+                yield line
+                line = ""
+        assert not line, f"{relative(page)}: a quotation does not end: {line}"
 
 
 def commands_in(line: str) -> Iterator[list[str]]:
@@ -70,7 +84,7 @@ def commands_in(line: str) -> Iterator[list[str]]:
 def shown() -> Iterator[Any]:
     """Whole command lines, as somebody would copy them."""
     for page in PAGES:
-        for line in blocks(page):
+        for line in shell_lines(page):
             for words in commands_in(line):
                 yield pytest.param(words, id=f"{relative(page)}: {' '.join(words)}")
 
@@ -121,6 +135,27 @@ def test_a_command_named_in_a_sentence_exists_with_its_options(words: list[str])
     for word in rest:
         if word.startswith("--"):
             assert word.split("=")[0] in known, f"{' '.join(words)}: there is no {word}"
+
+
+# --- examples -----------------------------------------------------------------------------------------
+
+
+def test_the_readmes_invoices_can_be_imported() -> None:
+    (example,) = blocks(ROOT / "README.md", "csv")
+    (item,) = read_csv(io.BytesIO(example.encode()))
+    assert item.problem is None
+    assert (item.raw["number"], item.raw["customer"]) == ("INV-0001", "C-0001")
+
+
+def test_the_page_about_stripe_gives_its_settings_as_they_are() -> None:
+    page = ROOT / "docs" / "providers" / "stripe.md"
+    given = [words[-1] for line in shell_lines(page) for words in commands_in(line) if "--settings" in words]
+    assert StripeSettings.model_validate_json(given[0]).tax_rates["county"].display_name == "Sales tax"
+    text = page.read_text()
+    assert [name for name in StripeSettings.model_fields if f"`{name}`" not in text] == []
+    assert API_VERSION in text
+    assert f"at most {CAPABILITIES.max_number_length} characters" in text
+    assert f"{CAPABILITIES.key_window_s / 3600:.0f} hours" in text
 
 
 # --- codes --------------------------------------------------------------------------------------------
