@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 
 from bench.harness import KEY, Figure, Sandbox, Stopwatch, connect, enter, folder, house, sandbox
+from daemon.house import House
 from daemon.jobs.push import push
 from daemon.jobs.visit import visit
 from daemon.providers import provider_class
-from daemon.store import links
+from daemon.store import integrations, links
 
 VERSION = "2026-10-28.endive"
 AIMS = {0: 0.5, 100: 0.8}
@@ -29,8 +30,8 @@ def rows(quick: bool) -> Iterator[Figure]:
             built.store.write("bench.assign", lambda built=built: links.assign(built.clock.now()))
             box.reset()
             with Stopwatch() as ours:
-                tally = visit(built, integration.id, "push", push)
-            assert tally is not None and tally.counts.get("pushed") == count, tally
+                pushed = _push_all(built, integration.id)
+            assert pushed == count, pushed
             requests = box.requests()
             box.reset()
             with Stopwatch() as bare:
@@ -45,6 +46,16 @@ def rows(quick: bool) -> Iterator[Figure]:
             f"{AIMS[latency_ms]:.0%}",
             ratio >= AIMS[latency_ms],
         )
+
+
+def _push_all(built: House, integration_id: str) -> int:
+    """Run after run, as the daemon does: a long queue goes out in turns."""
+    pushed = 0
+    while integrations.due_for_push(built.clock.now()):
+        tally = visit(built, integration_id, "push", push)
+        assert tally is not None and tally.fault is None, tally
+        pushed += tally.counts.get("pushed", 0)
+    return pushed
 
 
 def _bare(box: Sandbox, count: int, concurrency: int) -> None:

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from queue import Empty, SimpleQueue
 
 import structlog
 
@@ -60,6 +62,9 @@ providers, and nobody waits that long to hear that a payment was seen."""
 
 CALLS = 8
 """To the provider, for one invoice, at most: payer, draft, lines, finalise, send, and looks between."""
+
+GLANCE_S = 1.0
+"""How often the worker looks whether those that it waits for move on."""
 
 log = structlog.get_logger()
 
@@ -124,20 +129,26 @@ def _send(visit: Visit, outgoing: Sequence[Outgoing]) -> None:
         for chunk in chunks:
             _send_chunk(visit, chunk)
         return
+    waiting: SimpleQueue[Sequence[Outgoing]] = SimpleQueue()
+    for chunk in chunks:
+        waiting.put(chunk)
     with ThreadPoolExecutor(threads, thread_name_prefix=f"push-{visit.integration.id[-6:]}") as pool:
-        futures = [pool.submit(_in_thread, visit, chunk) for chunk in chunks]
-        for _done in as_completed(futures):
-            visit.house.beat(_longest_s(visit))
-        faults = [fault for future in futures if (fault := future.exception()) is not None]
-    if faults:
-        raise faults[0]
+        futures = [pool.submit(_in_thread, visit, waiting) for _ in range(threads)]
+        left = -1
+        while wait(futures, timeout=GLANCE_S).not_done:
+            if left != (left := waiting.qsize()):  # something moves
+                visit.house.beat(_longest_s(visit))
+    for future in futures:
+        future.result()
 
 
-def _in_thread(visit: Visit, chunk: Sequence[Outgoing]) -> None:
+def _in_thread(visit: Visit, waiting: SimpleQueue[Sequence[Outgoing]]) -> None:
+    """Send what waits, side by side with others, over one connection to the database."""
     house = visit.house
     try:
-        with house.store.session():
-            _send_chunk(visit, chunk)
+        with house.store.session(), suppress(Empty):
+            while True:
+                _send_chunk(visit, waiting.get_nowait())
     finally:
         house.store.db.close()
 

@@ -96,7 +96,7 @@ CAPABILITIES = Capabilities(
     settle_s=120,
     deadline_s=45,
     push_batch=1,
-    push_concurrency=4,
+    push_concurrency=8,
     # More than SINGLE_READS are read by listing, 100 a page: the larger the batch, the cheaper each.
     pull_batch=10_000,
     min_poll_s=60,
