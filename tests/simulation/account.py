@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from daemon.model import FactKind
-from daemon.sandbox.faults import FaultKind, Faults
+from daemon.sandbox.faults import Fault, FaultKind, Faults
 from daemon.sandbox.stripe import StripeDouble
 from daemon.sandbox.stripe.records import Dispute, Endpoint, Invoice, Payment, Refund
 from daemon.sandbox.transport import SandboxTransport
@@ -32,7 +32,6 @@ PROVIDER_FAULTS = (
     FaultKind.ERROR_STORED,
     FaultKind.ERROR_AFTER,
     FaultKind.GARBLED,
-    FaultKind.STALE_LIST,
 )
 HOOK_FAULTS = (
     FaultKind.HOOK_DROPPED,
@@ -62,6 +61,7 @@ class Account:
         self.transport = SandboxTransport(self._double, time)
         self.sent: Counter[str] = Counter()
         self.stranger: str | None = None
+        self._stale = 0.0
         self._count_sent()
 
     def _count_sent(self) -> None:
@@ -83,8 +83,8 @@ class Account:
             most = 0.15
         if plan.needs("pull.hold"):
             most = 0.0
-        odds = {kind: people.between(0, most) for kind in PROVIDER_FAULTS + HOOK_FAULTS}
-        self._faults.set_odds(odds | {FaultKind.STALE_LIST: people.choice((0.0, most, 3 * most))})
+        self._faults.set_odds({kind: people.between(0, most) for kind in PROVIDER_FAULTS + HOOK_FAULTS})
+        self._stale = 0.0 if plan.needs("pull.hold") else people.choice((0.0, 0.4))
         if people.happens(0.5):
             self._ledger.numbers = Unchecked()
         if people.happens(0.5):
@@ -114,7 +114,10 @@ class Account:
     # --- what people do -------------------------------------------------------------------------------
 
     def act(self, plan: Plan) -> Iterator[str]:
-        """Somebody does something with one of our invoices; yields what, for the trace."""
+        """Somebody does something with one of our invoices; yields what, for the trace. Its event may be
+        listed late; other lists show at once, as Stripe says."""
+        if self._people.happens(self._stale):
+            self._faults.add(Fault(FaultKind.STALE_LIST, on="GET /v1/events"))
         if self.stranger and self._people.happens(0.9 if plan.needs("pull.foreign") else 0.3):
             yield from self._try("a stranger pays", lambda: self._books.pay(self.stranger or "", 500))
         if plan.needs("pull.hold"):

@@ -78,9 +78,11 @@ BRAKE_EVERY = 10
 
 ROTA = tuple(point for point in POINTS if point not in BRAKE)
 ROTA += tuple(point for point in ROTA if point.startswith(RARE))
-ROTA += tuple(point for point in ROTA if point.startswith(("pull.apply", "pull.foreign", "push.void")))
+ROTA += tuple(
+    point for point in ROTA if point.startswith(("pull.apply", "pull.foreign", "push.void", "push.record"))
+)
 
-CRASHES, SIGTERMS = 9, 2
+CRASHES, SIGTERMS = 10, 2
 """How many points each seed arms."""
 
 

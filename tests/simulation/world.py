@@ -138,7 +138,7 @@ class World:
         if self.plan.needs("pull.start_over") and not self._slept and self.promises.has_cursor():
             self._slept = True
             self._pass(self.dice.between(26, 29) * DAY_S)
-        elif lot < 0.82:
+        elif lot < 0.7:
             self._pass(self.dice.between(5, 120))
         elif lot < 0.95:
             self._pass(self.dice.between(600, 6000))
