@@ -188,6 +188,13 @@ def test_a_credit_note_before_payment_is_a_credit() -> None:
     assert kinds(read(document, **{"GET credit_notes": notes})) == [("credit", "cn_1", 1000)]
 
 
+def test_a_list_of_credit_notes_that_lags_behind_the_invoice_takes_no_credit_away() -> None:
+    document = an_invoice(amount_due=3500, amount_remaining=3500, pre_payment_credit_notes_amount=1000)
+
+    assert FactKind.CREDIT not in read(document, **{"GET credit_notes": a_list()}).covers
+    assert FactKind.CREDIT in read(document, **{"GET credit_notes": a_list(a_note("cn_1", pre=1000))}).covers
+
+
 def test_a_credit_note_after_payment_is_counted_once_with_its_refund() -> None:
     document = paid(an_invoice()) | {"post_payment_credit_notes_amount": 1500}
     note = a_note("cn_1", post=1500, refunds=[{"refund": "re_1", "amount_refunded": 1000}])

@@ -271,7 +271,7 @@ def _covers(doc: Document, around: Around) -> frozenset[FactKind]:
         return frozenset(kinds)
     kinds.add(FactKind.PAYMENT)
     losses_seen = around.losses_seen or not any(is_paid(row) for row in around.payments)
-    notes_seen = around.credit_notes is not None or not has_credit_notes(doc)
+    notes_seen = not has_credit_notes(doc) or _all_notes(doc, around.credit_notes or ())
     if notes_seen:
         kinds.add(FactKind.CREDIT)
     if notes_seen and losses_seen:
@@ -281,6 +281,16 @@ def _covers(doc: Document, around: Around) -> frozenset[FactKind]:
     if around.in_flight_seen or all(row.get("status") != "open" for row in around.payments):
         kinds.add(FactKind.IN_FLIGHT)
     return frozenset(kinds)
+
+
+def _all_notes(doc: Document, notes: Iterable[Document]) -> bool:
+    """Whether these are all the invoice's credit notes: a list may be older than the invoice beside it."""
+    valid = [note for note in notes if note.get("status") != "void"]
+    return all(
+        sum(integer(note, f"{when}_payment_amount") for note in valid)
+        == integer(doc, f"{when}_payment_credit_notes_amount")
+        for when in ("pre", "post")
+    )
 
 
 def _links(doc: Document, mode: Mode) -> Links:
