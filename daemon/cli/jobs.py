@@ -69,7 +69,9 @@ def pull(
     if dry_run:
         _print_pull_plan(desk, chosen, as_json)
         return
-    desk.write("pull.ask", lambda: _ask(desk, chosen, release_brake))
+    desk.write("pull.ask", lambda: _ask(desk, chosen))
+    if release_brake:
+        _release(desk, chosen)
     _work(desk, "pull", chosen, as_json)
 
 
@@ -88,23 +90,19 @@ def _chosen(desk: Desk, tenant: str | None, name: str | None) -> list[records.In
     return [row]
 
 
-def _ask(desk: Desk, chosen: list[records.Integration], release_brake: bool) -> None:
-    """Inside a transaction: a poll is due now; a held brake is released, and what it holds is read."""
-    from daemon.store import audit, integrations, links
+def _ask(desk: Desk, chosen: list[records.Integration]) -> None:
+    """Inside a transaction: a poll is due now."""
+    from daemon.store import integrations
 
     for row in chosen:
         integrations.update(row.id, next_poll_at=desk.now)
-        if release_brake and row.brake and not row.brake.get("released"):
-            integrations.update(row.id, brake=dict(row.brake) | {"released": True})
-            links.read_all_open(row.id, desk.now)
-            audit.append(
-                row.tenant_id,
-                actor=desk.actor,
-                action="brake.released",
-                subject=row.id,
-                data=dict(row.brake),
-                now=desk.now,
-            )
+
+
+def _release(desk: Desk, chosen: list[records.Integration]) -> None:
+    from daemon.jobs import pull
+
+    for row in chosen:
+        pull.release_brake(desk.house, row, actor=desk.actor)
 
 
 # --- the work -----------------------------------------------------------------------------------------

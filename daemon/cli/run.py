@@ -17,6 +17,7 @@ def run(ctx: typer.Context) -> None:
     from daemon.service import Service
     from daemon.settings import load
 
+    os.umask(0o077)
     path = ctx.obj.path
     settings = load(path, os.environ)
     log.configure(settings.daemon.log_level, settings.daemon.log_format)

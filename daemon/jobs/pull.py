@@ -20,7 +20,7 @@ from daemon.jobs.visit import Visit
 from daemon.model import Asked, Changes, Observation, SyncState
 from daemon.policy import brake_holds, poll_interval_s
 from daemon.reconcile import decide, is_before, understood
-from daemon.store import changes, events, hints, integrations, links, records
+from daemon.store import audit, changes, events, hints, integrations, links, records
 from daemon.store.changes import Applied, Subject
 
 READS = 10_000
@@ -307,15 +307,24 @@ def _brake_is_over(visit: Visit) -> bool:
     return bool(brake.get("released")) or datetime.fromisoformat(brake["at"]) + HOLD <= visit.now
 
 
-def release_brake(house: House, integration: records.Integration) -> bool:
+def release_brake(house: House, integration: records.Integration, *, actor: str = "daemon") -> bool:
     """Let the next run apply what is held: everything open is due for it. False where nothing is held."""
-    if integration.brake is None:
+    held = integration.brake
+    if held is None or held.get("released"):
         return False
-    now, brake = house.clock.now(), integration.brake | {"released": True}
+    now = house.clock.now()
 
     def work() -> None:
-        integrations.update(integration.id, brake=brake)
+        integrations.update(integration.id, brake=held | {"released": True})
         links.read_all_open(integration.id, now)
+        audit.append(
+            integration.tenant_id,
+            actor=actor,
+            action="brake.released",
+            subject=integration.id,
+            data=held,
+            now=now,
+        )
 
     house.store.write("pull.release_brake", work)
     house.wake("pull")

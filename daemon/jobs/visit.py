@@ -28,7 +28,7 @@ from daemon.house import House
 from daemon.model import RUNNING, IntegrationState
 from daemon.policy import poll_interval_s, retry_at
 from daemon.providers.base import Provider
-from daemon.store import events, integrations, leases, meta, records, runs, tenants
+from daemon.store import events, integrations, leases, meta, records, runs, secrets, tenants
 from daemon.store.journal import Book
 from daemon.store.leases import Lease
 
@@ -203,6 +203,8 @@ def _judge(integration: records.Integration, fault: Exception | None, now: datet
         integrations.set_state(
             integration, IntegrationState.ERROR, now=now, code=fault.code, text=fault.message
         )
+        if integration.id not in secrets.quarantined():
+            return
         events.append(
             integration.tenant_id,
             "credential.quarantined",
