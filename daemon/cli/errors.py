@@ -52,7 +52,8 @@ def sentence(error: Exception) -> str:
             f"WB-INTERNAL: {type(error).__name__} where none should be; WISPBILL_DEBUG=1 shows where. "
             "The operator acts; it is not tried again."
         )
-    text = f"{error.code}: {error.message.strip().rstrip('.')}."
+    message = error.message.strip().rstrip(".")
+    text = f"{error.code}: {message}{'' if message.endswith('?') else '.'}"
     entry = CATALOGUE.get(error.code)
     if entry is None:
         return text

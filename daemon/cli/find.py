@@ -97,4 +97,6 @@ def _line(shape: Shape) -> str:
         words += f" for {shape['overdue_days']} days" if shape["overdue_days"] else ""
     if shape["sync"].value != "synced":
         words += f"; not at the provider: {shape['sync'].value}"
+        if shape["fault"]:
+            words += f" ({shape['fault']['code']}: {shape['fault']['text']})"
     return f"{words}. Because: {shape['proof'] or 'nothing was read about it yet'}. ({shape['id']})"

@@ -79,8 +79,7 @@ def add(
         settings=own,
     )
     _tell(row, as_json, f"{kind.label} ({row.mode}) is {row.state}: {row.id}")
-    if account.missing:
-        raise typer.Exit(1)
+    _advise(row)
 
 
 def _store(
@@ -170,8 +169,7 @@ def test(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> Non
     )
     row = integrations.get(None, row.id)
     _tell(row, as_json, f"It is {row.state}.")
-    if account.missing:
-        raise typer.Exit(1)
+    _advise(row)
 
 
 @group.command("rotate")
@@ -206,8 +204,7 @@ def rotate(
     desk.write("integrations.rotate", work, wake="push")
     row = integrations.get(None, row.id)
     _tell(row, as_json, f"The credentials are replaced; it is {row.state}.")
-    if account.missing:
-        raise typer.Exit(1)
+    _advise(row)
 
 
 @group.command("pause")
@@ -324,15 +321,25 @@ def _named(desk: Desk, name: str) -> records.Integration:
     return integrations.get(None, name)
 
 
+def _advise(row: records.Integration) -> None:
+    """Where the last test found something missing: what to do, and exit code 1."""
+    if row.test_missing:
+        output.note(f"Grant what is missing at the provider, then: wispbill integrations test {row.id}")
+        raise typer.Exit(1)
+
+
 def _move(
     ctx: typer.Context, name: str, to: IntegrationState, allowed: tuple[IntegrationState, ...], as_json: bool
 ) -> None:
+    from daemon.cli.timeline import settling
     from daemon.store import integrations
 
     desk = desk_of(ctx)
     row = _named(desk, name)
     if row.state != to and row.state not in allowed:
-        raise InvalidInput("WB-INPUT", f"it is {row.state}; that cannot become {to.value}")
+        command = settling(row)
+        advice = f": {command}" if command else f"; that cannot become {to.value}"
+        raise InvalidInput("WB-INPUT", f"it is {row.state.replace('_', ' ')}{advice}")
     desk.write(
         f"integrations.{to.value}",
         lambda: integrations.set_state(row, to, now=desk.now, actor=desk.actor),

@@ -179,6 +179,8 @@ def sync(
         output.document(shape)
     else:
         output.say(f"Invoice {row.number}: {shape['sync'].value}, {shape['payment_status'].value}.")
+        if fault := shape["fault"]:
+            output.note(f"{fault['code']}: {fault['text']} (wispbill explain {row.number})")
     if wait and shape["sync"] is SyncState.FAILED:
         raise typer.Exit(1)
 
@@ -238,6 +240,8 @@ def import_(
         with output.progress("lines") as bar:
             report = work.run(readers[path.suffix.lower()](file), bar.advance)
     _print_report(report, as_json)
+    if not create_customers and any(p.code == "WB-NOT-FOUND" for p in report.problems):
+        output.note("With --create-customers, customers that are not here are added from the file.")
     if report.failed:
         raise typer.Exit(1)
 
@@ -316,6 +320,8 @@ def _print_report(report: Any, as_json: bool) -> None:
     for problem in report.problems:
         which = f" ({problem.number})" if problem.number else ""
         output.note(f"line {problem.line}{which}: {problem.code}: {problem.message}")
+    if report.failed > len(report.problems):
+        output.note(f"And {report.failed - len(report.problems)} more lines with a mistake.")
     would = "would be added" if report.dry_run else "added"
     total = f" over {', '.join(str(money) for money in sums.values())}" if sums else ""
     output.say(

@@ -2,12 +2,14 @@
 
 What is printed is a mapping of snake_case names to values: Money, datetimes, dates, records' columns.
 JSON gets camelCase keys, money as decimal strings and times as RFC 3339 in UTC. On a terminal tables are
-drawn; anywhere else they are plain columns, so that `grep` and `awk` see every id whole.
+drawn, a row going on in a second line where it is too narrow; anywhere else they are plain columns, so that
+`grep` and `awk` see every id whole.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +31,7 @@ Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")
 
 Item = Mapping[str, Any]
 SAY_EVERY_S = 5.0
+GAP, INDENT = 2, 4
 
 
 def document(value: Any) -> None:
@@ -53,19 +56,49 @@ def listing(
     if not items:
         typer.echo(empty)
         return
-    table([[text(item.get(key)) for key in columns] for item in items], list(columns.values()))
+    headings = [heading.upper() for heading in columns.values()]
+    table([[text(item.get(key)) for key in columns] for item in items], headings)
     if more:
         note(f"There are more: --after {more}")
 
 
 def table(rows: Sequence[Sequence[str]], headings: Sequence[str]) -> None:
     """Columns as wide as their widest cell; nothing is ever cut."""
-    if sys.stdout.isatty():
-        _drawn(rows, headings)
-        return
     widths = [max(len(row[n]) for row in (headings, *rows)) for n in range(len(headings))]
+    if not sys.stdout.isatty():
+        _plain(rows, headings, [list(range(len(widths)))], widths)
+        return
+    room = shutil.get_terminal_size().columns
+    lines = _lines(widths, room)
+    if len(lines) == 1:
+        _drawn(rows, headings, room)
+    else:
+        _plain(rows, headings, lines, widths)
+
+
+def _lines(widths: Sequence[int], room: int) -> list[list[int]]:
+    """The columns that stand side by side in each line of a row; the first line holds as many as fit."""
+    lines: list[list[int]] = [[]]
+    used = 0
+    for column, width in enumerate(widths):
+        if lines[-1] and used + GAP + width > room:
+            lines.append([])
+            used = INDENT
+        used += (GAP if lines[-1] else 0) + width
+        lines[-1].append(column)
+    return lines
+
+
+def _plain(
+    rows: Sequence[Sequence[str]],
+    headings: Sequence[str],
+    lines: Sequence[Sequence[int]],
+    widths: Sequence[int],
+) -> None:
     for row in (headings, *rows):
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        for n, line in enumerate(lines):
+            cells = (" " * GAP).join(row[column].ljust(widths[column]) for column in line)
+            typer.echo(" " * (INDENT if n else 0) + cells.rstrip())
 
 
 def facts(pairs: Mapping[str, Any]) -> None:
@@ -74,6 +107,11 @@ def facts(pairs: Mapping[str, Any]) -> None:
     width = max((len(label) for label in shown), default=0)
     for label, value in shown.items():
         typer.echo(f"{label.ljust(width)}  {value}")
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 invoice`, `2 invoices`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def say(sentence: str) -> None:
@@ -167,17 +205,15 @@ def progress(label: str, total: int | None = None) -> Iterator[Progress]:
         bar.close()
 
 
-def _drawn(rows: Sequence[Sequence[str]], headings: Sequence[str]) -> None:
+def _drawn(rows: Sequence[Sequence[str]], headings: Sequence[str], room: int) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for n, heading in enumerate(headings):
-        is_id = all(" " not in row[n] for row in rows)
-        width = max(len(row[n]) for row in (headings, *rows))
-        drawn.add_column(heading, overflow="fold", min_width=width if is_id else None)
+    drawn = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for heading in headings:
+        drawn.add_column(heading, no_wrap=True)
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
-    Console().print(drawn)
+    Console(width=room).print(drawn)

@@ -49,6 +49,8 @@ def restore(
     if file is None:
         end(ctx, force=False)
         return
+    if not file.is_file():
+        raise InvalidInput("WB-INPUT", f"there is no file {file}: wispbill backup list")
     desk = desk_of(ctx)
     _put_in_place(desk, file.absolute())
     output.say(WHAT_HAPPENS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -26,8 +27,15 @@ COLUMNS = {
     "read_ago": "LAST READ",
     "webhook_ago": "LAST WEBHOOK",
 }
-FAILED_SHOWN = 20
+CAUSES_SHOWN = 20
+STANDS = {
+    "testing": "waits for its connection test",
+    "paused": "is paused",
+    "needs_reconnect": "needs new credentials",
+    "error": "has stopped",
+}
 LATE_POLLS = 3
+NONE_YET = "There is no integration yet: wispbill integrations add stripe"
 
 
 def register(app: typer.Typer) -> None:
@@ -88,11 +96,11 @@ def gathered(desk: Desk, tenant_id: str | None) -> Shape:
 
 def _sentence(problems: list[Shape], queue: dict[str, int]) -> str:
     if problems:
-        rest = f" And {len(problems) - 1} more." if len(problems) > 1 else ""
-        return f"Not everything is in agreement: {problems[0]['sentence']}{rest}"
+        return f"Not everything is in agreement: {output.counted(len(problems), 'problem')}."
     under_way = sum(count for state, count in queue.items() if state != "synced")
     if under_way:
-        return f"Everything is in agreement; {under_way} invoices are on their way."
+        what = "1 invoice is on its" if under_way == 1 else f"{under_way} invoices are on their"
+        return f"Everything is in agreement; {what} way."
     return "Everything is in agreement."
 
 
@@ -110,10 +118,9 @@ def _of_integrations(desk: Desk, rows: list[records.Integration], now: datetime)
         if row.brake and not row.brake.get("released"):
             found.append(_problem(f"The brake holds {row.brake.get('count')} changes of {name}.", command))
         elif command:
-            why = f" ({row.fault_code}: {row.fault_text})" if row.fault_code else ""
-            found.append(_problem(f"{name} is {row.state.replace('_', ' ')}{why}.", command))
+            found.append(_problem(f"{name} {STANDS[row.state]}{_why(row)}.", command))
         elif row.fault_code:
-            sentence = f"{name} is in trouble: {row.fault_code}: {row.fault_text}"
+            sentence = f"{name} is in trouble: {row.fault_code}: {row.fault_text}.{_again(row, now)}"
             found.append(_problem(sentence, f"wispbill integrations test {row.id}"))
         elif _is_late(desk, row, now):
             since = output.text(row.polled_at) if row.polled_at else "ever"
@@ -121,6 +128,20 @@ def _of_integrations(desk: Desk, rows: list[records.Integration], now: datetime)
                 _problem(f"{name} was not read since {since}.", f"wispbill pull --integration {row.id}")
             )
     return found
+
+
+def _why(row: records.Integration) -> str:
+    if row.fault_code:
+        return f" ({row.fault_code}: {(row.fault_text or '').rstrip('.')})"
+    missing = ", ".join(row.test_missing)
+    return f"; its credentials lack: {missing}" if missing else ""
+
+
+def _again(row: records.Integration, now: datetime) -> str:
+    """When it is tried again by itself."""
+    if row.resume_at is None or row.resume_at <= now:
+        return " It is tried again by itself."
+    return f" It is tried again by itself at {output.text(row.resume_at)}."
 
 
 def _is_late(desk: Desk, row: records.Integration, now: datetime) -> bool:
@@ -137,37 +158,46 @@ def _is_late(desk: Desk, row: records.Integration, now: datetime) -> bool:
 
 
 def _of_invoices(tenant_id: str | None, shape: Shape) -> list[Shape]:
-    from daemon.store import links, views
-
     found = []
     stranded = _stranded(tenant_id) if shape["without_integration"] else 0
     if stranded:
-        found.append(_problem(f"{stranded} invoices have no integration.", "wispbill integrations add …"))
-    refused = views.failed(tenant_id, limit=FAILED_SHOWN)
-    why = links.of_invoices([row.id for row in refused])
-    found += [
-        _problem(
-            f"Invoice {row.number}: {why[row.id].fault_code}: {why[row.id].fault_text}",
-            f"wispbill explain {row.number}",
-        )
-        for row in refused
-    ]
+        verb = "has" if stranded == 1 else "have"
+        sentence = f"{output.counted(stranded, 'invoice')} {verb} no integration."
+        found.append(_problem(sentence, "wispbill integrations add stripe"))
+    found += _of_refused(tenant_id)
     if shape["recovery"]:
-        found.append(
-            _problem("The database was restored; pushes look before they send.", "wispbill recovery")
-        )
+        sentence = "The database was restored; pushes look before they send."
+        found.append(_problem(sentence, "wispbill recovery show"))
+    return found
+
+
+def _of_refused(tenant_id: str | None) -> list[Shape]:
+    """One for each cause, the most invoices first."""
+    from daemon.store import invoices, tenants, views
+
+    several = len(tenants.everyone()) > 1
+    causes = views.causes(tenant_id, limit=CAUSES_SHOWN)
+    newest = invoices.by_ids([cause.invoice_id for cause in causes])
+    found = []
+    for cause in causes:
+        number = newest[cause.invoice_id].number
+        clear = not several and re.fullmatch(r"\w[\w.-]*", number)
+        more = f" and {cause.count - 1} more" if cause.count > 1 else ""
+        sentence = f"Invoice {number}{more}: {cause.code}: {(cause.text or '').rstrip('.')}."
+        found.append(_problem(sentence, f"wispbill explain {number if clear else cause.invoice_id}"))
     return found
 
 
 def _stranded(tenant_id: str | None) -> int:
-    """Invoices that no integration will take: those of tenants that have no default one which runs."""
-    from daemon.model import RUNNING
+    """Invoices that no integration will take: those of tenants that have no default one. One that is
+    paused, or needs something, is a problem of its own."""
+    from daemon.model import IntegrationState
     from daemon.store import integrations, links, tenants
 
     served = {
         row.tenant_id
         for row in integrations.listing(tenant_id)
-        if row.customer_id is None and row.state in RUNNING
+        if row.customer_id is None and row.state != IntegrationState.DRAINING
     }
     owners = [row.id for row in tenants.everyone() if tenant_id in (None, row.id)]
     return sum(links.unassigned(owner) for owner in owners if owner not in served)
@@ -213,7 +243,7 @@ def _print(shape: dict[str, Any]) -> None:
         output.say(f"  {problem['sentence']}")
         output.say(f"    {problem['command']}")
     output.say("")
-    output.listing("integrations", shape["integrations"], COLUMNS, as_json=False, empty="No integrations.")
+    output.listing("integrations", shape["integrations"], COLUMNS, as_json=False, empty=NONE_YET)
     output.say("")
     output.facts(
         {
@@ -221,8 +251,17 @@ def _print(shape: dict[str, Any]) -> None:
             "invoices": shape["invoices"],
             "totals": [f"{x['due']} due of {x['total']}" for x in shape["totals"]],
             "next poll": min(
-                (x["next_poll_at"] for x in shape["integrations"] if x["next_poll_at"]), default=None
+                (_next_poll(x) for x in shape["integrations"] if x["next_poll_at"]), default=None
             ),
-            "last runs": [f"{x['job']} {output.text(x['started_at'])}" for x in shape["runs"]],
         }
     )
+    for n, run in enumerate(shape["runs"]):
+        fault = f", {run['fault']['code']}" if run["fault"] else ""
+        output.say(
+            f"{'last runs' if n == 0 else '':9}  {output.text(run['started_at'])}  {run['job']}{fault}"
+        )
+
+
+def _next_poll(shape: Shape) -> datetime:
+    at: datetime = max(shape["next_poll_at"], shape["resume_at"] or shape["next_poll_at"])
+    return at

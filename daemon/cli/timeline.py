@@ -102,25 +102,37 @@ def next_step(invoice: records.Invoice, now: datetime) -> str:
     if link.state == SyncState.FAILED:
         entry = CATALOGUE.get(link.fault_code or "")
         said = f"{link.fault_code}: {link.fault_text}"
-        who = f"{entry.actor} acts; tried again {entry.next_try}" if entry else _asked(invoice)
-        return f"{said} ({who})."
+        who = f" ({entry.actor} acts; tried again {entry.next_try})" if entry else ""
+        return f"{said}{who}. Put right: {_asked(invoice)}; given up: {_voided(invoice)}"
     if link.integration_id is None:
-        return "It waits for an integration: wispbill integrations add …"
+        return _unassigned(invoice)
     at = integrations.get(None, link.integration_id)
     if at.state not in RUNNING:
-        return f"It waits for {at.id}, which is {at.state}: {settling(at)}"
+        return f"It waits for {at.id}, which is {at.state.replace('_', ' ')}: {settling(at)}"
     if link.void_requested_at is not None and link.next_push_at is not None:
         return f"It is voided {_when(link.next_push_at, now)}."
     if link.state != SyncState.SYNCED:
-        return _next_push(invoice, link, now)
+        return _next_push(invoice, link, at, now)
     return _next_read(invoice, link, at, now)
 
 
-def _next_push(invoice: records.Invoice, link: records.Link, now: datetime) -> str:
+def _unassigned(invoice: records.Invoice) -> str:
+    """What its customer's integration waits for, or the tenant's; or that there is none."""
+    rows = integrations.listing(invoice.tenant_id)
+    own = [row for row in rows if row.customer_id == invoice.customer_id]
+    for row in own or [row for row in rows if row.customer_id is None]:
+        if command := settling(row):
+            return f"It waits for {row.id}, which is {row.state.replace('_', ' ')}: {command}"
+    return "It waits for an integration: wispbill integrations add stripe"
+
+
+def _next_push(invoice: records.Invoice, link: records.Link, at: records.Integration, now: datetime) -> str:
     if link.next_push_at is None:
         return f"It is sent when somebody asks: {_asked(invoice)}"
     verb = "looked for" if link.state == SyncState.UNCONFIRMED else "sent"
-    return f"It is {verb} {_when(link.next_push_at, now)}, by itself."
+    said = f" ({at.fault_code}: {at.fault_text})" if at.fault_code and at.resume_at else ""
+    when = _when(max(link.next_push_at, at.resume_at or now), now)
+    return f"It is {verb} {when}, by itself{said}."
 
 
 def _next_read(invoice: records.Invoice, link: records.Link, at: records.Integration, now: datetime) -> str:
@@ -134,6 +146,10 @@ def _next_read(invoice: records.Invoice, link: records.Link, at: records.Integra
 
 def _asked(invoice: records.Invoice) -> str:
     return f"wispbill invoices sync {invoice.number}"
+
+
+def _voided(invoice: records.Invoice) -> str:
+    return f"wispbill invoices void {invoice.number}"
 
 
 def settling(row: records.Integration) -> str:

@@ -79,12 +79,14 @@ def _refuse_second(tenant_id: str, customer_id: str | None) -> None:
         Integration.customer_id.is_null() if customer_id is None else Integration.customer_id == customer_id
     )
     open_states = [S.REMOVED.value, S.DRAINING.value]
-    there = Integration.select().where(
+    there = Integration.select(Integration.id).where(
         (Integration.tenant_id == tenant_id) & same_place & Integration.state.not_in(open_states)
     )
-    if there.exists():
+    for row in there:
         raise InvalidInput(
-            "WB-INPUT", "there is an integration already: rotate its credentials, or remove it first"
+            "WB-INPUT",
+            f"there is an integration already: wispbill integrations rotate {row.id} replaces its "
+            "credentials, remove makes room for another",
         )
 
 

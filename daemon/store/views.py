@@ -41,6 +41,16 @@ class Reading:
     raw: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why `count` invoices were refused; `invoice_id` is the newest of them."""
+
+    code: str | None
+    text: str | None
+    count: int
+    invoice_id: str
+
+
 def payments_of(invoice_ids: Sequence[str]) -> dict[str, list[records.Payment]]:
     """The payment facts of each invoice, in the order in which they were seen."""
     found: dict[str, list[records.Payment]] = {invoice_id: [] for invoice_id in invoice_ids}
@@ -84,12 +94,17 @@ def oldest_unsent(integration_id: str) -> datetime | None:
     return next((row.created_at for row in query), None)
 
 
-def failed(tenant_id: str | None, *, limit: int) -> list[records.Invoice]:
-    """Invoices that a person must look at, newest first."""
-    where = Invoice.id.in_(Link.select(Link.invoice_id).where(Link.state == SyncState.FAILED.value))
+def causes(tenant_id: str | None, *, limit: int) -> list[Cause]:
+    """Why invoices were refused, the most invoices first: a person must look at them."""
+    newest = pw.fn.MAX(Link.invoice_id)
+    count = pw.fn.COUNT(Link.id)
+    query = Link.select(Link.fault_code, Link.fault_text, count, newest).where(
+        Link.state == SyncState.FAILED.value
+    )
     if tenant_id is not None:
-        where &= Invoice.tenant_id == tenant_id
-    return list(records.Invoice.select(where, order=Invoice.id.desc(), limit=limit))
+        query = query.where(Link.tenant_id == tenant_id)
+    rows: Any = query.group_by(Link.fault_code, Link.fault_text).order_by(count.desc(), newest.desc())
+    return [Cause(*row) for row in rows.limit(limit).tuples()]
 
 
 def customers_with(text: str, tenant_id: str | None, *, limit: int) -> list[records.Customer]:

@@ -231,11 +231,11 @@ def test_status_names_invoices_that_nobody_will_send(shell: Shell) -> None:
     shell.a_customer()
     shell.an_invoice()
     sentences = [problem["sentence"] for problem in shell.json("status", code=1)["problems"]]
-    assert "1 invoices have no integration." in sentences
+    assert "1 invoice has no integration." in sentences
 
     shell.an_integration()
     sentences = [problem["sentence"] for problem in shell.json("status", code=1)["problems"]]
-    assert "1 invoices have no integration." not in sentences
+    assert "1 invoice has no integration." not in sentences
 
 
 def test_a_hint_can_be_shown_and_replayed(shell: Shell) -> None:
