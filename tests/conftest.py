@@ -39,8 +39,12 @@ def entropy() -> SeededEntropy:
 
 @pytest.fixture
 def log() -> Iterator[Lines]:
+    """Every line, whatever level an earlier test had configured."""
+    before = structlog.get_config()
+    structlog.reset_defaults()
     with structlog.testing.capture_logs() as entries:
         yield Lines(entries)
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")
