@@ -113,10 +113,19 @@ def _money(minor: int, currency: str) -> str:
     return str(Money(minor, currency.upper()))
 
 
+STYLE = (
+    ":root{color-scheme:light dark}body{font:17px/1.5 system-ui,sans-serif;margin:0}"
+    "main{max-width:26rem;margin:2rem auto;padding:1.5rem;border:1px solid #8884;border-radius:.75rem}"
+    "h1{font-size:1.35rem;margin-top:0}table{width:100%}td:last-child{text-align:right}"
+    "button{font:inherit;padding:.6rem 1.2rem;width:100%}@media(max-width:30rem){main{border:0;margin:0}}"
+)
+
+
 def _html(status: int, body: str) -> Answer:
     page = (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Sandbox</title>'
-        f'<meta name="viewport" content="width=device-width"><body>{body}</body></html>'
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
+        f"<body><main>{body}</main></body></html>"
     )
     return Answer(status, page.encode(), content_type="text/html; charset=utf-8")
 
