@@ -43,7 +43,7 @@ def listing(
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
     as_json: output.Json = False,
 ) -> None:
-    """The newest rows first, of one tenant or of all chains (`*` is the platform's own)."""
+    """The newest rows first. Of one tenant, or of all chains (`*` is the platform's own)."""
     from daemon.store import audit as chains
 
     desk = desk_of(ctx)

@@ -69,7 +69,7 @@ def _flaws(store: Store) -> list[str]:
 
 @db.command("upgrade")
 def upgrade(ctx: typer.Context) -> None:
-    """Bring the schema up to date while the daemon is stopped, after a verified backup."""
+    """Bring the schema up to date, the daemon stopped. After a verified backup."""
     from daemon.store import migrate
 
     desk = desk_of(ctx)

@@ -15,7 +15,7 @@ def demo(
     leave: Annotated[bool, typer.Option("--exit", help="Tell the story, print the table, and end.")] = False,
     invoices: Annotated[int, typer.Option(min=9, max=500, help="How many invoices to send.")] = 12,
 ) -> None:
-    """Create invoices in a Stripe account (the sandbox), have some paid there, and see what we know."""
+    """Tell a story in the sandbox. Invoices are created there, some are paid, and we see what we know."""
     from daemon.cli.story import Story
 
     with Story(invoices) as story:

@@ -8,7 +8,7 @@ import typer
 
 from daemon.cli import output
 from daemon.cli.context import desk_of
-from daemon.errors import CATALOGUE
+from daemon.errors import CATALOGUE, NotFound
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,7 +28,9 @@ def explain(
     tenant: output.Tenant = None,
     as_json: output.Json = False,
 ) -> None:
-    """Tell what happened to an invoice, why we believe it, and what comes next."""
+    """Tell the story of an invoice, or what a code means. What happened, why we believe it, what is next."""
+    if what.upper().startswith("WB-") and what.upper() not in CATALOGUE:
+        raise NotFound("code", what)
     if what.upper() in CATALOGUE:
         _code(what.upper(), as_json)
         return

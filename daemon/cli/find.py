@@ -28,7 +28,7 @@ def find(
     tenant: output.Tenant = None,
     as_json: output.Json = False,
 ) -> None:
-    """Has this customer paid? Customers and invoices that match, and why we believe what we say."""
+    """Tell whether a customer has paid. Customers and invoices that match, and why we believe what we say."""
     from daemon.cli import shapes
     from daemon.store import invoices, views
 

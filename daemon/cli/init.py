@@ -30,7 +30,7 @@ def init(
         bool, typer.Option("--systemd", help="Print the unit for this installation, and write nothing.")
     ] = False,
 ) -> None:
-    """Write wispbill.toml and a master key; what is there already stays as it is."""
+    """Write wispbill.toml and a master key. What is there already stays as it is."""
     folder = (folder or (SYSTEM if os.geteuid() == 0 else Path())).absolute()
     if systemd:
         _print_unit(folder)

@@ -156,7 +156,7 @@ def show(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> Non
 
 @group.command("test")
 def test(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> None:
-    """Test the connection; an integration that waited for that becomes active."""
+    """Test the connection. An integration that waited for that becomes active."""
     from daemon.store import integrations
 
     desk = desk_of(ctx)
@@ -176,7 +176,7 @@ def test(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> Non
 def rotate(
     ctx: typer.Context, name: Name, *, source: credentials.Source = None, as_json: output.Json = False
 ) -> None:
-    """Replace the credentials by others of the same account; what waited for that goes out."""
+    """Replace the credentials by others of the same account. What waited for that goes out."""
     from daemon import app as wiring
     from daemon.providers import provider_class
     from daemon.store import integrations
@@ -229,7 +229,8 @@ def remove(
     ] = False,
     as_json: output.Json = False,
 ) -> None:
-    """Drain it: nothing new goes there, its open invoices are followed to their end, then its secrets go."""
+    """Drain it, then forget its secrets. Nothing new goes there; its open invoices are followed to their
+    end."""
     from daemon.store import integrations, links
 
     desk = desk_of(ctx)
@@ -301,7 +302,7 @@ def webhook(
     remove: Annotated[bool, typer.Option("--remove", help="Take it away at the provider.")] = False,
     as_json: output.Json = False,
 ) -> None:
-    """Have the provider tell us at once what changes, by registering our webhook there."""
+    """Register our webhook at the provider. It then tells us at once what changes."""
     from daemon.cli import hooks
 
     desk = desk_of(ctx)

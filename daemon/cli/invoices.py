@@ -131,7 +131,7 @@ def list_(
 def show(
     ctx: typer.Context, name: Name, *, tenant: output.Tenant = None, as_json: output.Json = False
 ) -> None:
-    """Show an invoice: its three states, lines, payments, addresses, next try."""
+    """Show an invoice. Its three states, lines, payments, addresses, next try."""
     from daemon.cli import shapes
     from daemon.store import changes, invoices
 
@@ -225,7 +225,7 @@ def import_(
     tenant: output.Tenant = None,
     as_json: output.Json = False,
 ) -> None:
-    """Enter the invoices of a file; those with a mistake are named by line, the others go in."""
+    """Enter the invoices of a file. Those with a mistake are named by line, the others go in."""
     from daemon.cli import given
     from daemon.jobs.importing import Import, read_csv, read_json_lines
 

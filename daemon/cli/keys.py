@@ -80,7 +80,7 @@ def rotate(
     ctx: typer.Context,
     to: Annotated[int | None, typer.Option(metavar="ID", help="Default: the newest key.")] = None,
 ) -> None:
-    """Seal with a key from now on, and seal again what is under others; may be broken off."""
+    """Seal with another key from now on. What is under others is sealed again; it may be broken off."""
     desk = desk_of(ctx)
     house = desk.house
     with house.store.session():
@@ -214,7 +214,7 @@ def _items(desk: Desk) -> list[dict[str, object]]:
 
 @keys.command("retire")
 def retire(ctx: typer.Context, key_id: Annotated[int, typer.Argument(metavar="ID")]) -> None:
-    """Forget a key that nothing is sealed with any more, and take it out of the key file."""
+    """Forget a key that nothing is sealed with any more. It is taken out of the key file, too."""
     from daemon.store import audit, secrets
     from daemon.vault import key_path
 
@@ -270,7 +270,7 @@ def lost(
     key_id: Annotated[int, typer.Argument(metavar="ID")],
     yes: Annotated[bool, typer.Option("--yes", help="I have no copy of this key anywhere.")] = False,
 ) -> None:
-    """Give up what only a lost key opens, the daemon stopped: integrations ask for credentials again."""
+    """Give up what only a lost key opens, the daemon stopped. Integrations ask for credentials again."""
     from daemon.store import audit, secrets
 
     desk = desk_of(ctx)

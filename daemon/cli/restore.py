@@ -43,7 +43,8 @@ def restore(
     ] = None,
     done: Annotated[bool, typer.Option("--done", help="The same as `wispbill recovery end`.")] = False,
 ) -> None:
-    """Verify a backup and put it in the database's place, in recovery mode; the old one stays too."""
+    """Put a backup in the database's place. It is verified first; recovery mode is on then; the old
+    database stays too."""
     if done == (file is not None):
         raise InvalidInput("WB-INPUT", "give the file of a backup, or --done")
     if file is None:
@@ -89,7 +90,7 @@ def begin(
         str, typer.Option("--from", metavar="TEXT", help="What was restored, for the audit.")
     ] = "other tools",
 ) -> None:
-    """Enter it by hand, the daemon stopped: after pg_restore, or a machine set back to a snapshot."""
+    """Enter it by hand, the daemon stopped. After pg_restore, or a machine set back to a snapshot."""
     from daemon.store import restore as restoring
 
     desk = desk_of(ctx)
@@ -108,7 +109,7 @@ def end(
     ctx: typer.Context,
     force: Annotated[bool, typer.Option("--force", help="Although invoices still wait.")] = False,
 ) -> None:
-    """Leave it, once every invoice that was pushed after the backup is entered again and synced."""
+    """Leave it. Once every invoice that was pushed after the backup is entered again and synced."""
     from daemon.store import restore as restoring
 
     desk = desk_of(ctx)

@@ -12,7 +12,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(ctx: typer.Context) -> None:
-    """Run the daemon until SIGTERM; SIGHUP reads the configuration again."""
+    """Run the daemon until SIGTERM. SIGHUP reads the configuration again."""
     from daemon import log
     from daemon.service import Service
     from daemon.settings import load

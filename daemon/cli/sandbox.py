@@ -17,7 +17,7 @@ def sandbox(
     control_port: Annotated[int, typer.Option(min=0, max=65535, help="Where payers act.")] = 12112,
     latency_ms: Annotated[float, typer.Option(min=0, help="Added to every answer.")] = 0,
 ) -> None:
-    """Serve the sandbox until Ctrl-C; it prints its addresses as one line of JSON."""
+    """Serve the sandbox until Ctrl-C. It prints its addresses as one line of JSON."""
     from daemon.sandbox.__main__ import main
 
     words = [f"--port={port}", f"--control-port={control_port}", f"--latency-ms={latency_ms}"]
