@@ -138,8 +138,13 @@ def _next_push(invoice: records.Invoice, link: records.Link, at: records.Integra
 def _next_read(invoice: records.Invoice, link: records.Link, at: records.Integration, now: datetime) -> str:
     if PaymentStatus(invoice.payment_status) in CLOSED:
         return "Nothing more is expected; it is read again when something points at it."
+    held = ""
+    if at.brake and not at.brake.get("released"):
+        held = (
+            f"The brake holds {at.brake.get('count')} changes at {at.id}, maybe one of this: {settling(at)}. "
+        )
     return (
-        f"Changes are read {_when(at.next_poll_at, now)}, and the invoice itself "
+        f"{held}Changes are read {_when(at.next_poll_at, now)}, and the invoice itself "
         f"{_when(link.next_pull_at, now)} at the latest."
     )
 

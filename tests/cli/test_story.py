@@ -150,6 +150,8 @@ def test_what_the_brake_holds_is_applied_once_a_person_released_it(shell: Shell)
     assert shell.json("invoices", "list", "--status", "void")["invoices"] == []
     command = next(p["command"] for p in shell.json("status", code=1)["problems"] if "brake" in p["sentence"])
     assert command == f"wispbill pull --integration {integration} --release-brake"
+    held = shell.json("invoices", "list")["invoices"][0]["number"]
+    assert command in shell.ran("explain", held).stdout
 
     shell.clock.move(minutes=2)
     shell.ran(*command.split()[1:])
