@@ -78,8 +78,10 @@ def assign(now: datetime) -> int:
 
 
 def due_for_push(integration_id: str, now: datetime, *, limit: int) -> list[records.Link]:
+    """Those to be voided come first: behind a long queue they could be paid meanwhile."""
     where = (Link.integration_id == integration_id) & (Link.next_push_at <= now)
-    return list(records.Link.select(where, order=(Link.next_push_at, Link.id), limit=limit))
+    order = (Link.void_requested_at.is_null(), Link.next_push_at, Link.id)
+    return list(records.Link.select(where, order=order, limit=limit))
 
 
 def sending(link_id: str, now: datetime) -> None:

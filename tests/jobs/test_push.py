@@ -348,6 +348,22 @@ def test_a_long_queue_goes_out_in_turns_so_that_reads_have_theirs(
     assert sorted(paper.sent for paper in account.papers.values()) == [1] * 30
 
 
+def test_what_is_to_be_voided_does_not_wait_behind_a_long_queue(
+    house: House, make: Builders, integration: records.Integration, account: PacedAccount, clock: FrozenClock
+) -> None:
+    unwanted = make.a_link(integration)
+    run_push(house, integration)
+    waiting = make.links(integration, 30)
+    clock.move(minutes=1)
+    ask_void(house, unwanted)
+    account.before_each = lambda: _ignore(clock.move(1))
+
+    run_push(house, integration)
+
+    assert links.get(unwanted.id).doc_status == DocStatus.VOID
+    assert links.get(waiting[-1].id).state == SyncState.PENDING
+
+
 def _ignore(_value: object) -> None:
     pass
 
