@@ -361,7 +361,7 @@ def test_what_is_to_be_voided_does_not_wait_behind_a_long_queue(
     run_push(house, integration)
 
     assert links.get(unwanted.id).doc_status == DocStatus.VOID
-    assert links.get(waiting[-1].id).state == SyncState.PENDING
+    assert any(links.get(link.id).state == SyncState.PENDING for link in waiting), "the queue was too short"
 
 
 def _ignore(_value: object) -> None:
