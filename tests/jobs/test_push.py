@@ -10,6 +10,7 @@ import pytest
 from daemon.beats import Beats
 from daemon.errors import OutcomeUnknown, StoreError, Unauthorised, VaultError
 from daemon.house import House
+from daemon.jobs import push as push_module
 from daemon.jobs.push import TURN_S, plan
 from daemon.jobs.visit import visit
 from daemon.model import DocStatus, IntegrationState, Limit, PaymentStatus, StepState, SyncState
@@ -349,8 +350,14 @@ def test_a_long_queue_goes_out_in_turns_so_that_reads_have_theirs(
 
 
 def test_what_is_to_be_voided_does_not_wait_behind_a_long_queue(
-    house: House, make: Builders, integration: records.Integration, account: PacedAccount, clock: FrozenClock
+    house: House,
+    make: Builders,
+    integration: records.Integration,
+    account: PacedAccount,
+    clock: FrozenClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(push_module, "BATCH", 5)
     unwanted = make.a_link(integration)
     run_push(house, integration)
     waiting = make.links(integration, 30)
