@@ -49,9 +49,7 @@ LISTENED = (
 """What may change what is owed; 20 is the most that a poll may name. `invoice.finalized` and
 `invoice.sent` are not among them: they are the echo of our own pushes."""
 
-_ECHOES = frozenset(
-    ["invoice.created", "invoice.updated", "invoice.finalized", "invoice.sent", "invoice.voided"]
-) | {"invoice.deleted"}
+_ECHOES = frozenset(["invoice.created", "invoice.updated", "invoice.finalized", "invoice.sent"])
 
 
 def is_echo(event: dict[str, Any]) -> bool:
