@@ -17,7 +17,7 @@ from urllib.parse import quote
 import stripe
 from pydantic import SecretStr
 
-from daemon.errors import Garbled, RemoteError, StepStuck
+from daemon.errors import Garbled, OutcomeUnknown, RemoteError
 from daemon.model import Document
 from daemon.model.ids import is_our_key
 from daemon.providers.stripe.money import PARTY
@@ -172,7 +172,15 @@ def raise_for_stripe(reply: Reply, *, replayed: bool) -> None:
     code, param = fault.get("code"), fault.get("param")
     message = _KEYS.sub(r"\1_…", str(fault.get("message") or f"answered {reply.status_code}"))[:500]
     if fault.get("type") == "idempotency_error" and code != "idempotency_key_in_use":
-        raise StepStuck("WB-PUSH-MISMATCH", f"Stripe saw this key before with other content: {message}")
+        # A send that a restore forgot: what it left is looked for, and only then a new key is used.
+        raise OutcomeUnknown(
+            f"Stripe saw this key before with other content: {message}",
+            party=PARTY,
+            status_code=reply.status_code,
+            provider_code="idempotency_error",
+            ref=reply.headers.get("request-id"),
+            replayed=True,
+        )
     try:
         raise_for(
             Reply(_meaning(reply.status_code, code), reply.headers, b""),
