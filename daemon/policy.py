@@ -120,7 +120,9 @@ class Breaker:
 
     def closed_at(self, now: datetime) -> datetime | None:
         """When the next call (a probe, where it was open) may go; None: now."""
-        return from_micros(self.open_until) if self.open_until > to_micros(now) else None
+        left = self.open_until - to_micros(now)
+        # A pause longer than any was written by a clock that was wrong.
+        return from_micros(self.open_until) if 0 < left <= OPEN_CAP_S * 1_000_000 else None
 
     def after(self, ok: bool, now: datetime) -> Breaker:
         """The breaker after a call. While half open, one success closes it and one failure opens it

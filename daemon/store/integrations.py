@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import peewee as pw
@@ -12,7 +12,7 @@ from daemon.clock import Entropy
 from daemon.errors import InvalidInput, NotFound
 from daemon.model import RUNNING, AccountInfo, Document, IntegrationState, SyncState
 from daemon.model.ids import INTEGRATION, new_id
-from daemon.store import audit, events, records
+from daemon.store import audit, events, leases, records
 from daemon.store.tables import Hint, Integration, Link, Secret
 
 S = IntegrationState
@@ -153,12 +153,17 @@ def running() -> pw.Expression:
     return Integration.state.in_([state.value for state in RUNNING])
 
 
+LONGEST_PAUSE = timedelta(hours=2)
+"""No fault pauses an integration for so long: a later end was written by a clock that was wrong."""
+
+
 def _free(now: datetime, mine: str | None) -> pw.Expression:
     """Not leased by another than `mine`, and not pausing after a fault."""
-    unleased = Integration.lease_until.is_null() | (Integration.lease_until < now)
+    unleased = leases.is_free(now)
     if mine is not None:
         unleased |= Integration.lease_owner == mine
-    return unleased & (Integration.resume_at.is_null() | (Integration.resume_at <= now))
+    resume_at = Integration.resume_at
+    return unleased & (resume_at.is_null() | (resume_at <= now) | (resume_at > now + LONGEST_PAUSE))
 
 
 def due_for_push(now: datetime, *, mine: str | None = None) -> list[str]:

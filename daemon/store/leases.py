@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import peewee as pw
+
 from daemon.errors import LeaseLost
 from daemon.store import plain
 from daemon.store.database import Store
@@ -55,13 +57,23 @@ class Lease:
         )
 
 
+LONGEST = timedelta(hours=1)
+"""No lease is given for so long: one that ends later was written by a clock that was wrong."""
+
+
+def is_free(now: datetime) -> pw.Expression:
+    """Whether nobody holds the integration."""
+    until = Integration.lease_until
+    return until.is_null() | (until < now) | (until > now + LONGEST)
+
+
 def claim(store: Store, integration_id: str, owner: str) -> Lease | None:
     """Take the integration if nobody holds it (or the holder's time ran out); None otherwise."""
 
     def work() -> Lease | None:
         now = store.clock.now()
         until = now + timedelta(seconds=LEASE_S)
-        free = Integration.lease_until.is_null() | (Integration.lease_until < now)
+        free = is_free(now)
         taken = (
             Integration.update(lease_owner=owner, lease_until=until, fence=Integration.fence + 1)
             .where((Integration.id == integration_id) & free)

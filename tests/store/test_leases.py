@@ -104,3 +104,13 @@ def test_the_dead_leave_nothing_behind(store: Store, make: Builders) -> None:
 
     assert claimed(store, dead, "host:3").owner == "host:3"
     assert leases.claim(store, alive.id, "host:3") is None
+
+
+def test_a_lease_from_a_clock_that_was_far_ahead_holds_nobody_up(
+    store: Store, integration: records.Integration, clock: FrozenClock
+) -> None:
+    clock.move(hours=3)
+    claimed(store, integration)
+    clock.move(hours=-3)
+
+    assert claimed(store, integration, "b:2").owner == "b:2"
