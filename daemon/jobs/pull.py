@@ -9,15 +9,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
-from daemon.errors import BrakeApplied, CursorLost, Unsupported
+from daemon.errors import BrakeApplied, CursorLost
 from daemon.house import House
 from daemon.jobs.visit import Visit
-from daemon.model import Asked, Changes, Observation, SyncState
+from daemon.model import Asked, Changes, Observation
 from daemon.policy import brake_holds, poll_interval_s
 from daemon.reconcile import decide, is_before, understood
 from daemon.store import audit, changes, events, hints, integrations, links, records
@@ -377,10 +377,3 @@ def _polled(visit: Visit, *, brake_off: bool = False) -> None:
         integrations.update(visit.integration.id, **values)
 
     visit.house.store.write("pull.polled", work)
-
-
-def sync_now(visit: Visit, link: records.Link) -> None:
-    """Read one invoice at once, as a person asked."""
-    if link.state != SyncState.SYNCED or link.external_id is None:
-        raise Unsupported("this invoice is not at the provider yet")
-    _read(visit, Reading({link.external_id: replace(link)}, {}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -226,14 +226,6 @@ def mark_pulled(links: Sequence[tuple[str, str]], *, now: datetime, reread_s: fl
 def postpone(ids: Sequence[str], until: datetime) -> None:
     """Inside a transaction: these could not be read now."""
     Link.update(next_pull_at=until).where(Link.id.in_(list(ids))).execute()
-
-
-def refs_of(integration_id: str) -> Iterator[tuple[str, str]]:
-    """(external id, invoice id) of everything that is at this integration."""
-    query = Link.select(Link.external_id, Link.invoice_id).where(
-        (Link.integration_id == integration_id) & Link.external_id.is_null(False)
-    )
-    yield from query.tuples().iterator()
 
 
 def count_by_state(tenant_id: str | None = None) -> dict[str, int]:
