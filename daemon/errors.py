@@ -67,9 +67,15 @@ class HintRejected(WispbillError):
 
 
 class HintNotReady(WispbillError):
-    """What is needed to verify this delivery is not here yet; the provider sends it again."""
+    """What is needed to verify this delivery is not here yet; the provider sends it again.
+
+    `wants` is the address of the certificate that must be fetched first."""
 
     code = "WB-HINT-NOT-READY"
+
+    def __init__(self, message: str | None = None, *, wants: str | None = None) -> None:
+        super().__init__(message)
+        self.wants = wants
 
 
 class BrakeApplied(WispbillError):
@@ -185,6 +191,12 @@ class Unauthorised(RemoteError):
     code = "WB-REMOTE-UNAUTHORISED"
 
 
+class GrantDead(Unauthorised):
+    """The consent is worth nothing any more; the account's owner must connect it again."""
+
+    code = "WB-GRANT-DEAD"
+
+
 class Garbled(RemoteError):
     """The provider's answer is not what its documentation promises; nothing was changed."""
 
@@ -249,6 +261,11 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "WB-CREDENTIALS-MODE": Entry(
         "The credentials belong to the other mode (live or sandbox).", "account owner", "when given again"
+    ),
+    "WB-GRANT-DEAD": Entry(
+        "The consent to our app was withdrawn or has run out; its queue is parked.",
+        "account owner",
+        "as soon as it is given again",
     ),
     "WB-ACCOUNT-TAKEN": Entry(
         "This provider account is already connected; one account serves once.",

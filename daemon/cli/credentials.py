@@ -63,8 +63,15 @@ def is_secret(annotation: Any) -> bool:
 
 
 def mode_of(credentials: Credentials, wanted: Mode | None) -> Mode:
-    """The mode that the credentials are of; raises InvalidInput where another one is wanted."""
-    found = credentials.mode
+    """The mode that the credentials are of, or the one wanted where they do not tell; raises InvalidInput
+    where another one is wanted, or nobody says."""
+    found = credentials.mode or wanted
+    if found is None:
+        raise InvalidInput(
+            "WB-CREDENTIALS-MODE",
+            "these credentials do not tell whether they are live: give --mode live or --mode sandbox",
+            field="mode",
+        )
     if wanted is not None and wanted is not found:
         raise InvalidInput(
             "WB-CREDENTIALS-MODE",

@@ -74,7 +74,7 @@ class Story:
         self._log = (self._folder / "daemon.log").open("ab")
         self._double = StripeDouble(self._clock, SystemEntropy(), rates=True)
         self._account = self._double.add_account(key=KEY)
-        self._served: Served = serve(self._double)
+        self._served: Served[StripeDouble] = serve(self._double)
         self._daemon: subprocess.Popen[bytes] | None = None
         self._monitor = ""
 

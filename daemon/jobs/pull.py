@@ -112,8 +112,8 @@ def _keep_page(visit: Visit, page: Changes, nudges: Sequence[int]) -> None:
         fresh = hints.note(
             visit.integration.tenant_id, visit.integration.id, page.hints, source="feed", now=now
         )
-        for item in alarming:
-            links.postpone([item.subject.link.id], now)
+        links.postpone([item.subject.link.id for item in alarming], now)
+        links.postpone(links.settled_by(visit.integration.id, page.payments), now)
         if visit.integration.cursor is None:  # the feed tells from now on: what came before is read
             links.read_all_open(visit.integration.id, now)
         integrations.update(visit.integration.id, cursor=page.cursor)

@@ -52,7 +52,7 @@ from daemon.policy import retry_at
 from daemon.providers.base import PushResult
 from daemon.reconcile import decide
 from daemon.store import changes, events, links, payers, records, steps
-from daemon.store.journal import Book, StoredJournal
+from daemon.store.journal import Book, StoredJournal, StoredJournals
 
 BATCH = 500
 
@@ -90,10 +90,11 @@ def push(visit: Visit) -> None:
         if visit.turn_is_over:
             house.wake("push")
             return
-        prepared = list(_prepare(visit, visit.book(), due))
+        book = visit.book()
+        prepared = list(_prepare(visit, book, due))
         if visit.turn_ends == math.inf:
             visit.take_turn(TURN_S)
-        _send(visit, [item for item in prepared if not _withdrawn(visit, item)])
+        _send(visit, book, [item for item in prepared if not _withdrawn(visit, item)])
 
 
 def _withdrawn(visit: Visit, item: Outgoing) -> bool:
@@ -121,19 +122,19 @@ def _prepare(visit: Visit, book: Book, due: Sequence[records.Link]) -> Iterator[
         yield Outgoing(link, invoice, draft, journal)
 
 
-def _send(visit: Visit, outgoing: Sequence[Outgoing]) -> None:
+def _send(visit: Visit, book: Book, outgoing: Sequence[Outgoing]) -> None:
     can = visit.provider.can
     chunks = [outgoing[i : i + can.push_batch] for i in range(0, len(outgoing), can.push_batch)]
     threads = min(visit.house.settings.push.concurrency, can.push_concurrency, len(chunks))
     if threads <= 1:
         for chunk in chunks:
-            _send_chunk(visit, chunk)
+            _send_chunk(visit, book, chunk)
         return
     waiting: SimpleQueue[Sequence[Outgoing]] = SimpleQueue()
     for chunk in chunks:
         waiting.put(chunk)
     with ThreadPoolExecutor(threads, thread_name_prefix=f"push-{visit.integration.id[-6:]}") as pool:
-        futures = [pool.submit(_in_thread, visit, waiting) for _ in range(threads)]
+        futures = [pool.submit(_in_thread, visit, book, waiting) for _ in range(threads)]
         left = -1
         while wait(futures, timeout=GLANCE_S).not_done:
             if left != (left := waiting.qsize()):  # something moves
@@ -142,29 +143,28 @@ def _send(visit: Visit, outgoing: Sequence[Outgoing]) -> None:
         future.result()
 
 
-def _in_thread(visit: Visit, waiting: SimpleQueue[Sequence[Outgoing]]) -> None:
+def _in_thread(visit: Visit, book: Book, waiting: SimpleQueue[Sequence[Outgoing]]) -> None:
     """Send what waits, side by side with others, over one connection to the database."""
     house = visit.house
     try:
         with house.store.session(), suppress(Empty):
             while True:
-                _send_chunk(visit, waiting.get_nowait())
+                _send_chunk(visit, book, waiting.get_nowait())
     finally:
         house.store.db.close()
 
 
-def _send_chunk(visit: Visit, chunk: Sequence[Outgoing]) -> None:
+def _send_chunk(visit: Visit, book: Book, chunk: Sequence[Outgoing]) -> None:
     """Push a batch and settle each result; raises what ends the whole run."""
     if visit.house.stop.is_set() or visit.tally.fault is not None or visit.gate.closed or visit.turn_is_over:
         return
     visit.house.beat(_longest_s(visit))
-    journals = {item.draft.reference: item for item in chunk}
-    willing = list(_willing(visit, chunk))
-    results = visit.provider.push(
-        [item.draft for item in willing], lambda draft: journals[draft.reference].journal
-    )
-    for result in results:
-        _settle(visit, journals[result.draft.reference], result)
+    willing = {item.draft.reference: item for item in _willing(visit, chunk)}
+    if not willing:
+        return
+    journals = StoredJournals(book, {reference: item.journal for reference, item in willing.items()})
+    for result in visit.provider.push([item.draft for item in willing.values()], journals):
+        _settle(visit, willing[result.draft.reference], result)
 
 
 def _longest_s(visit: Visit) -> float:

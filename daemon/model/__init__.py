@@ -21,7 +21,7 @@ from daemon.model.documents import (
     Pushed,
     Webhook,
 )
-from daemon.model.journal import Journal, Look, Send
+from daemon.model.journal import Journal, Journals, Look, LookMany, Send, SendMany
 from daemon.model.states import (
     CLOSED,
     RUNNING,
@@ -57,10 +57,12 @@ __all__ = [
     "IntegrationState",
     "InvoiceDraft",
     "Journal",
+    "Journals",
     "Limit",
     "LineDraft",
     "Links",
     "Look",
+    "LookMany",
     "Mode",
     "Observation",
     "PayerCreated",
@@ -68,6 +70,7 @@ __all__ = [
     "PaymentStatus",
     "Pushed",
     "Send",
+    "SendMany",
     "StepState",
     "SyncState",
     "Webhook",

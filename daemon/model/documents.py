@@ -128,21 +128,29 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """Look at `ref` sooner; None: at everything that changed. `event_id` makes a repeat harmless."""
+    """Look at `ref` sooner; None: at everything that changed. `event_id` makes a repeat harmless.
+    `account` is the provider's id of the account that it is about, where one address serves many."""
 
     event_id: str
     ref: str | None
     at: datetime | None = None
     kind: str = ""
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """A page of the provider's change feed: truths, refs still to read, where to go on."""
+    """A page of the provider's change feed: truths, refs still to read, where to go on.
+
+    `payments` are external ids of payments that changed or are gone, where the feed does not say (any more)
+    which invoices they settled: every invoice on which we know such a payment is read. A fact belongs to
+    payment "180" when its external id is "180" or begins with "180:".
+    """
 
     cursor: Document
     observations: tuple[Observation, ...] = ()
     hints: tuple[Hint, ...] = ()
+    payments: tuple[str, ...] = ()
     more: bool = False
 
 
@@ -166,13 +174,15 @@ class Pushed:
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """A webhook as it came: raw bytes, lower-case header names, the stored registered URL, the secrets
-    now valid (two during a rotation) and our time of receipt."""
+    now valid (two during a rotation) and our time of receipt. `certificates` are those fetched so far, PEM
+    by address, where the provider signs with one."""
 
     body: bytes
     headers: Mapping[str, str]
     url: str
     secrets: tuple[str, ...] = field(repr=False)
     received_at: datetime
+    certificates: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +208,18 @@ class AccountInfo:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`calls` in any `per_s` seconds, for calls whose `scope` it is ("" is the whole account)."""
+    """`calls` in any `per_s` seconds, for calls whose `scope` it is ("" is the whole account).
+
+    `reserve` is the share that calls of the scopes in `spares` leave to the others: bulk reads must not use
+    up what pushes and urgent reads need. `name` is what the provider's headers call it, for `Wire.told`.
+    """
 
     scope: str
     calls: int
     per_s: float
+    reserve: float = 0.0
+    spares: tuple[str, ...] = ("read",)
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +229,8 @@ class Capabilities:
     `key_window_s`: how long a repeat under the same key is surely recognised (0: no keys).
     `lookup_lag_s`: how long a committed document may stay invisible to a look-up by our reference.
     `settle_s`: after that an unanswered call can no longer land. `deadline_s`: bound of one call.
+    `concurrency`: calls in flight at once at one account (0: as many as there are workers).
+    `webhook_bytes`: the largest delivery that the provider is known to send.
     """
 
     key_window_s: float = 0
@@ -221,10 +240,12 @@ class Capabilities:
     push_batch: int = 1
     push_concurrency: int = 4
     pull_batch: int = 100
+    concurrency: int = 0
     min_poll_s: float = 60
     max_number_length: int = 50
     max_lines: int = 100
     limits: tuple[Limit, ...] = ()
+    webhook_bytes: int = 256 * 1024
     change_feed: bool = False
     feed_reach_days: int | None = None
     partial_payments: bool = False

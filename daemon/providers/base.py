@@ -6,7 +6,7 @@ settings and a wire, and keeps no state beside them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -23,6 +23,7 @@ from daemon.model import (
     Hint,
     InvoiceDraft,
     Journal,
+    Journals,
     Limit,
     Mode,
     Observation,
@@ -30,6 +31,7 @@ from daemon.model import (
     Webhook,
 )
 from daemon.money import Money
+from daemon.providers.oauth import OAuth, TokenKeeper, TokenSet
 from daemon.wire import Wire
 
 
@@ -40,9 +42,9 @@ class Credentials(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     @property
-    def mode(self) -> Mode:
-        """Live or sandbox, where the credentials themselves tell."""
-        return Mode.LIVE
+    def mode(self) -> Mode | None:
+        """Live or sandbox, where the credentials themselves tell; None: they look the same."""
+        return None
 
 
 class ProviderSettings(BaseModel):
@@ -53,13 +55,15 @@ class ProviderSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an adapter is built from. `base_url` is the operator's override, or the provider's own."""
+    """What an adapter is built from. `base_url` is the operator's override, or the provider's own;
+    `tokens` is there where the adapter mints tokens or works under a grant."""
 
     credentials: Credentials
     settings: ProviderSettings
     wire: Wire
     mode: Mode
     base_url: str | None = None
+    tokens: TokenKeeper | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,10 @@ class Provider:
     can: ClassVar[Capabilities]
     credentials: ClassVar[type[Credentials]]
     settings: ClassVar[type[ProviderSettings]] = ProviderSettings
+    oauth: ClassVar[type[OAuth] | None] = None
+    """How a tenant consents to our app, where the provider works under a grant."""
+    mints: ClassVar[bool] = False
+    """Whether `mint` makes an access token out of the credentials themselves."""
     docs: ClassVar[str] = ""
 
     def __init__(self, context: Context) -> None:
@@ -100,14 +108,17 @@ class Provider:
     def accepts(self, draft: InvoiceDraft) -> None:
         """Raise Rejected where the provider would refuse this draft whatever it says today."""
 
-    def push(
-        self, drafts: Sequence[InvoiceDraft], journal: Callable[[InvoiceDraft], Journal]
-    ) -> Iterator[PushResult]:
+    @classmethod
+    def mint(cls, context: Context) -> TokenSet:
+        """An access token for these credentials (`mints`); the keeper caches it. Raises Unauthorised."""
+        raise Unsupported(f"{cls.label} cannot mint a token")
+
+    def push(self, drafts: Sequence[InvoiceDraft], journals: Journals) -> Iterator[PushResult]:
         """Create, verify, finalise and send each draft; at most `can.push_batch` of them. Errors are
         answers here, one for each draft, so that one refused invoice stops no other."""
         for draft in drafts:
             try:
-                yield PushResult(draft, pushed=self.push_one(draft, journal(draft)))
+                yield PushResult(draft, pushed=self.push_one(draft, journals(draft)))
             except Exception as error:  # noqa: BLE001 - errors are answers here
                 yield PushResult(draft, error=error)
 
@@ -138,6 +149,21 @@ class Provider:
         """The hints in a webhook, after its signature was verified on the raw bytes. Raises
         HintRejected or HintNotReady; never calls out."""
         raise self._unsupported("send webhooks")
+
+    @classmethod
+    def read_app_hints(cls, delivery: Delivery) -> list[Hint]:
+        """As `read_hints`, at the one address that serves every account of our app: each hint names its
+        account. Raises HintRejected or HintNotReady."""
+        raise Unsupported(f"{cls.label} has no webhook for a whole app")
+
+    def certificate(self, url: str) -> bytes:
+        """The certificate that `HintNotReady.wants`, PEM. Raises RemoteError, or HintRejected where the
+        address is not one of the provider's own."""
+        raise self._unsupported("sign with a certificate")
+
+    def test_webhook(self, external_id: str) -> None:
+        """Ask the provider to send a test delivery."""
+        raise self._unsupported("send a test delivery")
 
     def register_webhook(self, url: str) -> Webhook:
         raise self._unsupported("register a webhook")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 
 from daemon.clock import Clock
-from daemon.sandbox.stripe import StripeDouble
+from daemon.sandbox.double import Double
 from daemon.sandbox.transport import Poster
 
 
 class Deliverer:
     """One delivery after the other, in order; what is not answered 2xx comes back later."""
 
-    def __init__(self, double: StripeDouble, clock: Clock, *, pause_s: float = 0.05) -> None:
+    def __init__(self, double: Double, clock: Clock, *, pause_s: float = 0.05) -> None:
         self._double = double
         self._clock = clock
         self._pause_s = pause_s

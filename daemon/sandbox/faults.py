@@ -32,6 +32,10 @@ class FaultKind(StrEnum):
     ERROR_AFTER = "error_after"  # 500 although done; stored under the key
     DRIP = "drip"  # the body comes a few bytes at a time, `seconds` apart
     GARBLED = "garbled"  # 200 with half a body
+    HTML = "html"  # 200 with a page of something in between; nothing done
+    EMPTY = "empty"  # done, and answered without a body
+    REDIRECT = "redirect"  # 302 to elsewhere, nothing done
+    FORBIDDEN = "forbidden"  # the provider's refusal of these credentials, this once
     STALE_LIST = "stale_list"  # a list as it was `seconds` ago
     REVOKED_KEY = "revoked_key"  # from now on the key of this request is unknown
     HOOK_DROPPED = "hook_dropped"

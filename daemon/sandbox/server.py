@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from waitress.channel import ClientDisconnected
 from waitress.server import create_server
@@ -14,6 +14,7 @@ from waitress.wasyncore import close_all
 from daemon.clock import Clock, SystemClock
 from daemon.sandbox.control import ControlApp
 from daemon.sandbox.deliverer import Deliverer
+from daemon.sandbox.double import Double
 from daemon.sandbox.faults import LostAnswer
 from daemon.sandbox.stripe import StripeDouble
 from daemon.sandbox.transport import Wsgi
@@ -66,14 +67,18 @@ class _Port:
         self._thread.join(timeout=5)
 
 
-class Served:
-    """A double that is being served; `url` is the provider's, `control_url` the control's."""
+D = TypeVar("D", bound=Double)
 
-    def __init__(self, double: StripeDouble, provider: _Port, control: _Port, stop: threading.Event) -> None:
+
+class Served(Generic[D]):
+    """A double that is being served; `url` is the provider's, `control_url` the control's, where it has
+    one."""
+
+    def __init__(self, double: D, provider: _Port, control: _Port | None, stop: threading.Event) -> None:
         self.double = double
         self.url = provider.url
-        self.control_url = control.url
-        self._ports = (provider, control)
+        self.control_url = control.url if control else ""
+        self._ports = (provider, control) if control else (provider,)
         self._stop = stop
         self._deliverer = Deliverer(double, double.clock)
         self._deliverer.start()
@@ -86,16 +91,18 @@ class Served:
 
 
 def serve(
-    double: StripeDouble,
+    double: D,
     host: str = "127.0.0.1",
     port: int = 0,
     control_port: int = 0,
     threads: int = THREADS,
-) -> Served:
+) -> Served[D]:
     """Serve until `close`; port 0 picks a free one. Hosted pages get this address."""
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     stop = threading.Event()
     provider = _Port(Losing(double, SystemClock(), stop), host, port, threads)
-    control = _Port(ControlApp(double), host, control_port, threads=4)
+    control = None
+    if isinstance(double, StripeDouble):
+        control = _Port(ControlApp(double), host, control_port, threads=4)
     double.set_public_url(provider.url)
     return Served(double, provider, control, stop)

@@ -1,14 +1,14 @@
 """The journal of durable steps: marks before every send, results before going on.
 
 The protocol and its proof are in docs/operating.md ("One invoice, once"). What to do next is decided by
-`policy.next_move`; this module only keeps the rows.
+`policy.next_move` and done by `store.settling`; this module only keeps the rows.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -24,12 +24,23 @@ from daemon.errors import (
     Unauthorised,
     Unreachable,
 )
-from daemon.model import Capabilities, Document, Look, Send, StepState
+from daemon.model import (
+    Capabilities,
+    Document,
+    InvoiceDraft,
+    Journal,
+    Look,
+    LookMany,
+    Send,
+    SendMany,
+    StepState,
+)
 from daemon.model.ids import step_key
-from daemon.policy import Move, StepRules, next_move, wait_before_sending_anew
+from daemon.policy import StepRules, wait_before_sending_anew
 from daemon.store import steps
 from daemon.store.database import Store
 from daemon.store.leases import Lease
+from daemon.store.settling import Outcome, settle
 from daemon.store.steps import Row
 
 LEASE_MARGIN_S = 5
@@ -66,6 +77,28 @@ class Book:
         for start in range(0, len(subjects), 500):
             self._rows |= steps.read(self.integration_id, subjects[start : start + 500])
 
+    def rules(self, lag_s: float | None, look_first: bool) -> StepRules:
+        return StepRules(
+            key_window_s=self.can.key_window_s,
+            lookup_lag_s=self.can.lookup_lag_s if lag_s is None else lag_s,
+            settle_s=self.can.settle_s,
+            look_first=look_first or self.look_first,
+        )
+
+    def mark(self, sends: Sequence[tuple[StoredJournal, Row]]) -> list[Row]:
+        """Commit that these are about to be sent, together with the results of the steps before."""
+        now = self.store.clock.now()
+        marks = [(journal, journal.marked(row, now)) for journal, row in sends]
+
+        def work() -> list[Row]:
+            self.lease.guard(self.can.deadline_s + LEASE_MARGIN_S)
+            return [journal.write_mark(row) for journal, row in marks]
+
+        rows: list[Row] = self.store.write("push.mark", work)
+        for (journal, _row), row in zip(marks, rows, strict=True):
+            journal.mark_is_written(row)
+        return rows
+
     def invoice(self, reference: str, payer: str, on_mark: Callable[[], None]) -> StoredJournal:
         """The journal of the invoice of this platform reference, billed to the customer `payer`;
         `on_mark` runs in the transaction of the first mark."""
@@ -83,9 +116,9 @@ class StoredJournal:
         payer: str | None = None,
         on_mark: Callable[[], None] | None = None,
     ) -> None:
+        self.subject = subject
         self._book = book
         self._on_mark = on_mark
-        self._subject = subject
         self._reference = reference
         self._payer = payer
         self._unwritten: list[tuple[str, Row]] = []
@@ -108,64 +141,65 @@ class StoredJournal:
         lag_s: float | None = None,
         look_first: bool = False,
     ) -> Document:
-        with self._book.lock(f"{self._subject}/{step}"):
-            return self._once(step, body, send, look, self._rules(lag_s, look_first))
+        rules = self._book.rules(lag_s, look_first)
+        (outcome,) = settle(
+            self._book,
+            step,
+            [(self, body)],
+            lambda sends: [send(*sends[0])],
+            lambda bodies: [look(bodies[0])],
+            rules,
+        )
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
-    def _once(self, step: str, body: Document, send: Send, look: Look, rules: StepRules) -> Document:
-        row = self._load(step, body)
-        now = self._book.store.clock.now()
-        move = next_move(row.view, rules, now)
-        if move is Move.ANSWER:
-            return row.result or {}
-        if move is Move.STOP:
-            raise StepStuck(row.fault_code or "WB-PUSH-MISMATCH", row.fault_text or "a person must look")
-        if move is Move.LOOK:
-            quiet_s = self._quiet_s(row, rules, now)
-            found = self._look(row, look)
-            if found is not None:
-                return self._record(row, found)
-            if quiet_s > 0:
-                raise NotYet(quiet_s)
-            row = self._under_a_new_key(row)
-        return self._send(self._mark(row), send, look, rules)
+    # --- what became of a send or a look --------------------------------------------------------------
 
-    def _send(self, row: Row, send: Send, look: Look, rules: StepRules) -> Document:
-        try:
-            return self._record(row, send(row.body, row.key))
-        except (Throttled, Unreachable, Unauthorised) as error:
-            self._not_sent(row, error)
-            raise
-        except (OutcomeUnknown, Garbled) as error:
-            self._save(replace(row, ambiguous=True, replayed=row.replayed or error.replayed), error)
-            raise
-        except Rejected as error:
-            if row.ambiguous:
-                return self._refused_after_a_doubt(row, error, look, rules)
-            self._save(replace(row, state=StepState.REJECTED), error)
-            raise
-        except StepStuck as error:
-            self._save(replace(row, state=StepState.STUCK), error)
-            raise
+    def stopped(self, row: Row) -> StepStuck:
+        return StepStuck(row.fault_code or "WB-PUSH-MISMATCH", row.fault_text or "a person must look")
 
-    def _refused_after_a_doubt(self, row: Row, error: Rejected, look: Look, rules: StepRules) -> Document:
+    def looked(self, row: Row, seen: Document | Exception | None, quiet_s: float) -> Outcome | None:
+        """The answer of a step that was looked for; None where nothing is there and it may be sent."""
+        if isinstance(seen, StepStuck):
+            self._save(replace(row, state=StepState.STUCK), seen)
+        if isinstance(seen, Exception):
+            return seen
+        if seen is not None:
+            return self._record(row, seen)
+        return NotYet(quiet_s) if quiet_s > 0 else None
+
+    def sent(self, row: Row, answer: Outcome) -> Outcome:
+        """The answer of a step that was sent; what went wrong is written down with it."""
+        match answer:
+            case Throttled() | Unreachable() | Unauthorised():
+                self._not_sent(row, answer)
+            case OutcomeUnknown() | Garbled():
+                self._save(replace(row, ambiguous=True, replayed=row.replayed or answer.replayed), answer)
+            case Rejected():
+                self._save(replace(row, state=StepState.REJECTED), answer)
+            case StepStuck():
+                self._save(replace(row, state=StepState.STUCK), answer)
+            case Exception():
+                pass
+            case _:
+                return self._record(row, answer)
+        return answer
+
+    def refused_after_a_doubt(
+        self, row: Row, error: Rejected, seen: Document | Exception | None, rules: StepRules
+    ) -> Outcome:
         """This send was refused, an earlier one may have landed: only what is not found once a look would
         show it is refused for good, by a send of its own."""
-        found = self._look(row, look)
-        if found is not None:
-            return self._record(row, found)
+        outcome = self.looked(row, seen, 0)
+        if outcome is not None:
+            return outcome
         self._save(replace(row, replayed=True), error)
-        raise NotYet(max(1.0, rules.lookup_lag_s + rules.settle_s)) from error
+        return NotYet(max(1.0, rules.lookup_lag_s + rules.settle_s))
 
-    def _look(self, row: Row, look: Look) -> Document | None:
-        try:
-            return look(row.body)
-        except StepStuck as error:
-            self._save(replace(row, state=StepState.STUCK), error)
-            raise
-
-    def _quiet_s(self, row: Row, rules: StepRules, now: datetime) -> float:
-        """By the wall clock, and by the monotonic one where this process sent it: a clock that jumped
-        ahead must not shorten the wait."""
+    def quiet_s(self, row: Row, rules: StepRules, now: datetime) -> float:
+        """How long to wait before what is not found may be sent anew: by the wall clock, and by the
+        monotonic one where this process sent it (a clock that jumped ahead must not shorten the wait)."""
         by_wall_s = wait_before_sending_anew(row.view, rules, now)
         sent = self._book.store.last_sends.get(row.id or 0)
         if sent is None or row.last_sent_at is None:
@@ -173,19 +207,10 @@ class StoredJournal:
         elapsed_s = self._book.store.clock.monotonic() - sent
         return max(by_wall_s, rules.lookup_lag_s + rules.settle_s - elapsed_s)
 
-    def _rules(self, lag_s: float | None, look_first: bool) -> StepRules:
-        can = self._book.can
-        return StepRules(
-            key_window_s=can.key_window_s,
-            lookup_lag_s=can.lookup_lag_s if lag_s is None else lag_s,
-            settle_s=can.settle_s,
-            look_first=look_first or self._book.look_first,
-        )
-
     # --- rows -----------------------------------------------------------------------------------------
 
-    def _load(self, step: str, body: Document) -> Row:
-        row = self._book.steps(self._subject).get(step)
+    def load(self, step: str, body: Document) -> Row:
+        row = self._book.steps(self.subject).get(step)
         if row is None:
             return Row(None, step, 0, StepState.NEW, self._key(step, 0, 0), 0, body)
         if row.state is not StepState.NEW:
@@ -202,7 +227,7 @@ class StoredJournal:
             send_no=send_no,
         )
 
-    def _under_a_new_key(self, row: Row) -> Row:
+    def under_a_new_key(self, row: Row) -> Row:
         """Not found, and quiet for long enough: the next send is a new one."""
         if row.state is StepState.NEW:
             return row
@@ -217,10 +242,8 @@ class StoredJournal:
             ambiguous=False,
         )
 
-    def _mark(self, row: Row) -> Row:
-        """Commit that a send is about to happen, together with the results of the steps before."""
-        now = self._book.store.clock.now()
-        marked = replace(
+    def marked(self, row: Row, now: datetime) -> Row:
+        return replace(
             row,
             state=StepState.SENDING,
             key_first_sent_at=row.key_first_sent_at or now,
@@ -230,21 +253,22 @@ class StoredJournal:
             ambiguous=row.ambiguous or row.state is StepState.SENDING,
         )
 
-        def work() -> int:
-            self._book.lease.guard(self._book.can.deadline_s + LEASE_MARGIN_S)
-            self._write_unwritten()
-            if self._on_mark is not None:
-                self._on_mark()
-            return self._put(self._subject, marked)
+    def write_mark(self, row: Row) -> Row:
+        """Inside a transaction: the results of the steps before, and the mark."""
+        self._write_unwritten()
+        if self._on_mark is not None:
+            self._on_mark()
+        return replace(row, id=self._put(self.subject, row))
 
-        marked = self._remember(replace(marked, id=self._commit("push.mark", work)))
+    def mark_is_written(self, row: Row) -> None:
+        self._unwritten.clear()
         self._on_mark = None
-        self._book.store.last_sends[marked.id or 0] = self._book.store.clock.monotonic()
-        return marked
+        self._remember(row)
+        self._book.store.last_sends[row.id or 0] = self._book.store.clock.monotonic()
 
     def _record(self, row: Row, result: Document) -> Document:
         done = replace(row, state=StepState.DONE, result=result, fault_code=None, fault_text=None)
-        self._unwritten.append((self._subject, self._remember(done)))
+        self._unwritten.append((self.subject, self._remember(done)))
         self._book.store.last_sends.pop(row.id or 0, None)
         return result
 
@@ -279,14 +303,39 @@ class StoredJournal:
         def work() -> int:
             self._book.lease.guard()
             self._write_unwritten()
-            return self._put(self._subject, failed)
+            return self._put(self.subject, failed)
 
         self._remember(replace(failed, id=self._commit("push.fault", work)))
 
     def _remember(self, row: Row) -> Row:
-        self._book.steps(self._subject)[row.operation] = row
+        self._book.steps(self.subject)[row.operation] = row
         return row
 
     def _put(self, subject: str, row: Row) -> int:
         book = self._book
         return steps.put(row, tenant_id=book.tenant_id, integration_id=book.integration_id, subject=subject)
+
+
+class StoredJournals:
+    """The journals of one batch, by the reference of their drafts."""
+
+    def __init__(self, book: Book, of: Mapping[str, StoredJournal]) -> None:
+        self._book = book
+        self._of = of
+
+    def __call__(self, draft: InvoiceDraft) -> StoredJournal:
+        return self._of[draft.reference]
+
+    def each(
+        self,
+        step: str,
+        items: Sequence[tuple[Journal, Document]],
+        send: SendMany,
+        look: LookMany,
+        *,
+        lag_s: float | None = None,
+        look_first: bool = False,
+    ) -> list[Outcome]:
+        ours = [(journal, body) for journal, body in items if isinstance(journal, StoredJournal)]
+        rules = replace(self._book.rules(lag_s, look_first), key_window_s=0)
+        return settle(self._book, step, ours, send, look, rules)

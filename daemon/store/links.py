@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import peewee as pw
@@ -13,7 +15,7 @@ from daemon.errors import InvalidInput, NotFound
 from daemon.model import CLOSED, IntegrationState, PaymentStatus, SyncState
 from daemon.store import plain, records, steps
 from daemon.store.integrations import running
-from daemon.store.tables import Customer, Integration, Invoice, Link
+from daemon.store.tables import Customer, Integration, Invoice, Link, Payment
 
 S = SyncState
 
@@ -44,6 +46,23 @@ def by_refs(integration_id: str, refs: Sequence[str]) -> dict[str, records.Link]
         return {}
     where = (Link.integration_id == integration_id) & Link.external_id.in_(list(refs))
     return {row.external_id or "": row for row in records.Link.select(where)}
+
+
+def settled_by(integration_id: str, payments: Sequence[str]) -> list[str]:
+    """Ids of the links whose invoices know a fact of one of these payments."""
+    ids: set[str] = set()
+    for start in range(0, len(payments), 100):
+        some = payments[start : start + 100]
+        # "180:" to "180;": everything that begins with "180:", found by the index.
+        parts = [(Payment.external_id >= f"{x}:") & (Payment.external_id < f"{x};") for x in some]
+        facts = reduce(or_, parts, Payment.external_id.in_(some))
+        query = (
+            Link.select(Link.id)
+            .join(Payment, on=(Payment.invoice_id == Link.invoice_id))
+            .where((Payment.integration_id == integration_id) & facts)
+        )
+        ids |= {row.id for row in query}
+    return sorted(ids)
 
 
 # --- push ---------------------------------------------------------------------------------------------
@@ -224,7 +243,7 @@ def mark_pulled(links: Sequence[tuple[str, str]], *, now: datetime, reread_s: fl
 
 
 def postpone(ids: Sequence[str], until: datetime) -> None:
-    """Inside a transaction: these could not be read now."""
+    """Inside a transaction: these are to be read at `until`."""
     Link.update(next_pull_at=until).where(Link.id.in_(list(ids))).execute()
 
 

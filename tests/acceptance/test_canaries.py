@@ -63,7 +63,7 @@ class Heard:
 class Drive:
     """A person at the command line, a daemon beside, and Stripe's double at the other end."""
 
-    def __init__(self, folder: Path, served: Served, account: Account) -> None:
+    def __init__(self, folder: Path, served: Served[StripeDouble], account: Account) -> None:
         self.served, self.account = served, account
         self.heard, self.secrets = Heard(), Canaries()
         self.receiver, self.monitor = free_port(), free_port()

@@ -169,7 +169,7 @@ def _connect(house: House) -> str:
 
 
 @pytest.fixture
-def stripe() -> Iterator[tuple[Served, Account]]:
+def stripe() -> Iterator[tuple[Served[StripeDouble], Account]]:
     double = StripeDouble(SystemClock(), SystemEntropy(), faults=Faults(latency_s=0.02))
     account = double.add_account(KEY, ACCOUNT)
     served = serve(double)
@@ -178,7 +178,7 @@ def stripe() -> Iterator[tuple[Served, Account]]:
 
 
 @pytest.fixture
-def config(tmp_path: Path, stripe: tuple[Served, Account]) -> Path:
+def config(tmp_path: Path, stripe: tuple[Served[StripeDouble], Account]) -> Path:
     path = tmp_path / "wispbill.toml"
     path.write_text(
         f"""
@@ -201,7 +201,7 @@ def config(tmp_path: Path, stripe: tuple[Served, Account]) -> Path:
 
 
 def test_a_daemon_killed_at_random_moments_loses_nothing_and_doubles_nothing(
-    tmp_path: Path, config: Path, stripe: tuple[Served, Account]
+    tmp_path: Path, config: Path, stripe: tuple[Served[StripeDouble], Account]
 ) -> None:
     served, account = stripe
     dice = random.Random(KILLS)
@@ -240,7 +240,7 @@ def _some_pay(account: Account, dice: random.Random, paid: set[str], share: floa
             paid.add(invoice.id)
 
 
-def _wait_for_traffic(served: Served, before: int) -> None:
+def _wait_for_traffic(served: Served[StripeDouble], before: int) -> None:
     """The kill should strike a daemon at work, not one that is still starting."""
     until = time.monotonic() + 20
     while served.double.stats.total() == before and time.monotonic() < until:

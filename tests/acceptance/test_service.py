@@ -34,7 +34,7 @@ Start = Callable[..., Daemon]
 
 
 @pytest.fixture
-def stripe() -> Iterator[Served]:
+def stripe() -> Iterator[Served[StripeDouble]]:
     double = StripeDouble(SystemClock(), SystemEntropy(), rates=False)
     double.add_account(KEY, ACCOUNT)
     served = serve(double)
@@ -43,7 +43,7 @@ def stripe() -> Iterator[Served]:
 
 
 @pytest.fixture
-def account(stripe: Served) -> Account:
+def account(stripe: Served[StripeDouble]) -> Account:
     (found,) = stripe.double.accounts()
     return found
 
@@ -56,7 +56,7 @@ def systemd() -> Iterator[Systemd]:
 
 
 @pytest.fixture
-def installation(tmp_path: Path, stripe: Served) -> Installation:
+def installation(tmp_path: Path, stripe: Served[StripeDouble]) -> Installation:
     return Installation(tmp_path, stripe.url)
 
 
@@ -180,7 +180,7 @@ def test_a_worker_that_hangs_starves_the_watchdog_until_it_lives_again(
 
 
 def test_a_provider_that_does_not_answer_does_not_starve_the_watchdog(
-    start: Start, systemd: Systemd, stripe: Served, office: Office
+    start: Start, systemd: Systemd, stripe: Served[StripeDouble], office: Office
 ) -> None:
     stripe.double.faults.add(Fault(FaultKind.HALF_OPEN, "POST", seconds=20))
     daemon = start(**systemd.environ()).ready()
@@ -210,7 +210,7 @@ def test_a_second_daemon_leaves_with_75_and_says_who_holds_the_database(start: S
 
 
 def test_sigterm_finishes_the_calls_in_flight(
-    start: Start, stripe: Served, office: Office, account: Account
+    start: Start, stripe: Served[StripeDouble], office: Office, account: Account
 ) -> None:
     daemon = start().ready()
     stripe.double.faults.latency_s = 1.0
@@ -227,7 +227,7 @@ def test_sigterm_finishes_the_calls_in_flight(
 
 
 def test_a_call_that_takes_too_long_is_left_and_settled_by_the_next_daemon(
-    start: Start, stripe: Served, office: Office, account: Account, installation: Installation
+    start: Start, stripe: Served[StripeDouble], office: Office, account: Account, installation: Installation
 ) -> None:
     installation.set("daemon", stop_within='"1s"')
     daemon = start().ready()

@@ -85,7 +85,7 @@ class Office:
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
+def served() -> Iterator[Served[StripeDouble]]:
     double = StripeDouble(SystemClock(), SystemEntropy(), rates=False)
     found = serve(double)
     yield found
@@ -93,7 +93,7 @@ def served() -> Iterator[Served]:
 
 
 @pytest.fixture
-def office(served: Served, tmp_path: Path) -> Iterator[Office]:
+def office(served: Served[StripeDouble], tmp_path: Path) -> Iterator[Office]:
     """A tenant and a customer, and an account at the sandbox that nothing is connected to yet."""
     entropy = SystemEntropy()
     account = served.double.add_account(KEY, f"acct_{entropy.bytes(8).hex()}")

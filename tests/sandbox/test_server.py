@@ -25,7 +25,7 @@ WHO = {"email": "subscriber0001@example.com"}
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
+def served() -> Iterator[Served[StripeDouble]]:
     double = StripeDouble(SystemClock(), SystemEntropy(), rates=False)
     double.add_account(KEY, "acct_demo")
     running = serve(double)
@@ -34,19 +34,21 @@ def served() -> Iterator[Served]:
 
 
 @pytest.fixture
-def api(served: Served) -> Iterator[httpx.Client]:
+def api(served: Served[StripeDouble]) -> Iterator[httpx.Client]:
     served.double.faults.clear()
     with httpx.Client(base_url=served.url, headers=HEADERS, timeout=5) as client:
         yield client
 
 
 @pytest.fixture
-def control(served: Served) -> Iterator[httpx.Client]:
+def control(served: Served[StripeDouble]) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=served.control_url, timeout=5) as client:
         yield client
 
 
-def test_it_answers_over_a_socket_and_its_pages_are_there_too(served: Served, api: httpx.Client) -> None:
+def test_it_answers_over_a_socket_and_its_pages_are_there_too(
+    served: Served[StripeDouble], api: httpx.Client
+) -> None:
     (invoice,) = served.double.seed_invoices(KEY, 1, prefix="PORT")
     shown = api.get(f"/v1/invoices/{invoice}").json()
     assert shown["hosted_invoice_url"].startswith(served.url)
@@ -57,7 +59,7 @@ def test_it_answers_over_a_socket_and_its_pages_are_there_too(served: Served, ap
 
 @pytest.mark.parametrize("kind", [FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER])
 def test_a_lost_answer_is_a_connection_that_closes(
-    served: Served, api: httpx.Client, kind: FaultKind
+    served: Served[StripeDouble], api: httpx.Client, kind: FaultKind
 ) -> None:
     served.double.faults.add(Fault(kind))
     with pytest.raises(httpx.RemoteProtocolError):
@@ -66,14 +68,14 @@ def test_a_lost_answer_is_a_connection_that_closes(
     assert ("idempotent-replayed" in again.headers) is (kind is FaultKind.RESET_AFTER)
 
 
-def test_silence_lasts_until_the_caller_gives_up(served: Served, api: httpx.Client) -> None:
+def test_silence_lasts_until_the_caller_gives_up(served: Served[StripeDouble], api: httpx.Client) -> None:
     served.double.faults.add(Fault(FaultKind.TIMEOUT_BEFORE, seconds=30))
     with pytest.raises(httpx.ReadTimeout):
         api.get("/v1/account", timeout=0.2)
     assert api.get("/v1/account").status_code == 200
 
 
-def test_a_body_drips(served: Served, api: httpx.Client) -> None:
+def test_a_body_drips(served: Served[StripeDouble], api: httpx.Client) -> None:
     served.double.faults.add(Fault(FaultKind.DRIP, seconds=0.001))
     with api.stream("GET", "/v1/account") as answer:
         pieces = list(answer.iter_raw())
@@ -81,7 +83,7 @@ def test_a_body_drips(served: Served, api: httpx.Client) -> None:
     assert json.loads(b"".join(pieces))["object"] == "account"
 
 
-def test_64_slow_requests_wait_side_by_side(served: Served, api: httpx.Client) -> None:
+def test_64_slow_requests_wait_side_by_side(served: Served[StripeDouble], api: httpx.Client) -> None:
     """One after the other they would take 19 seconds."""
     served.double.faults.latency_s = 0.3
     clock = SystemClock()
@@ -93,7 +95,7 @@ def test_64_slow_requests_wait_side_by_side(served: Served, api: httpx.Client) -
 
 
 def test_the_control_moves_the_world_and_counts_requests(
-    served: Served, api: httpx.Client, control: httpx.Client
+    served: Served[StripeDouble], api: httpx.Client, control: httpx.Client
 ) -> None:
     control.post("/control/reset-stats")
     seeded = control.post("/control/seed", json={"key": KEY, "count": 2, "prefix": "CTRL"}).json()["invoices"]
@@ -113,7 +115,9 @@ def test_the_control_moves_the_world_and_counts_requests(
     assert control.get("/control/accounts").json() == [{"id": "acct_demo", "livemode": False}]
 
 
-def test_the_control_orders_faults(served: Served, api: httpx.Client, control: httpx.Client) -> None:
+def test_the_control_orders_faults(
+    served: Served[StripeDouble], api: httpx.Client, control: httpx.Client
+) -> None:
     order = {"script": [{"kind": "throttled", "on": "GET /v1/account", "seconds": 3}]}
     assert control.post("/control/faults", json=order).json()["pending"] == 1
     assert api.get("/v1/account").headers["retry-after"] == "3"
@@ -145,7 +149,7 @@ def test_the_providers_port_has_no_control(api: httpx.Client) -> None:
     assert api.get("/control/stats").status_code == 404
 
 
-def test_webhooks_are_posted_and_tried_again(served: Served, api: httpx.Client) -> None:
+def test_webhooks_are_posted_and_tried_again(served: Served[StripeDouble], api: httpx.Client) -> None:
     got = threading.Event()
     bodies: list[bytes] = []
 

@@ -22,11 +22,12 @@ Patch = Any
 def no_mark_before_send() -> Patch:
     """The request leaves first; the row is written with the result."""
 
-    def mark(self: journal.StoredJournal, row: steps.Row) -> steps.Row:
-        now = self._book.store.clock.now()
-        return replace(row, state=journal.StepState.SENDING, key_first_sent_at=now, last_sent_at=now)
+    def mark(self: journal.Book, sends: Any) -> list[steps.Row]:
+        now = self.store.clock.now()
+        sent = {"state": journal.StepState.SENDING, "key_first_sent_at": now, "last_sent_at": now}
+        return [replace(row, **sent) for _journal, row in sends]
 
-    return mock.patch.object(journal.StoredJournal, "_mark", mark)
+    return mock.patch.object(journal.Book, "mark", mark)
 
 
 def cursor_first() -> Patch:
@@ -60,7 +61,7 @@ def wait_from_first_send() -> Patch:
         first = row.first_sent_at
         return 0.0 if first is None else max(0.0, rules.settle_s - (now - first).total_seconds())
 
-    return mock.patch.object(journal.StoredJournal, "_quiet_s", quiet_s)
+    return mock.patch.object(journal.StoredJournal, "quiet_s", quiet_s)
 
 
 def found_taken_for_finished() -> Patch:

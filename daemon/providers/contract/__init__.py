@@ -11,7 +11,7 @@ same promises; pytest is needed only here.
 
 from daemon.providers.contract.acting import AccountPromises, HintPromises, VerbPromises
 from daemon.providers.contract.bench import Bench
-from daemon.providers.contract.journal import PlainJournal
+from daemon.providers.contract.journal import PlainJournal, PlainJournals
 from daemon.providers.contract.pushing import PushPromises
 from daemon.providers.contract.reading import FeedPromises, ReadPromises
 
@@ -20,4 +20,4 @@ class ProviderContract(PushPromises, ReadPromises, FeedPromises, VerbPromises, H
     """Subclass it, and give it a fixture `bench`."""
 
 
-__all__ = ["Bench", "PlainJournal", "ProviderContract"]
+__all__ = ["Bench", "PlainJournal", "PlainJournals", "ProviderContract"]

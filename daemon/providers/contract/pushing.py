@@ -19,7 +19,7 @@ from daemon.model import (
 )
 from daemon.providers.contract.bench import Bench
 from daemon.providers.contract.hands import Hands
-from daemon.providers.contract.journal import PlainJournal
+from daemon.providers.contract.journal import PlainJournal, PlainJournals
 
 MOST_WRITES = 12
 
@@ -109,7 +109,7 @@ class PushPromises(Hands):
         good, bad = self.a_draft(bench), self.a_draft(bench)
         bad = replace(bad, payer=replace(bad.payer, email=None))
 
-        results = list(adapter.push([bad, good], lambda _draft: PlainJournal()))
+        results = list(adapter.push([bad, good], PlainJournals()))
 
         assert [result.draft.reference for result in results] == [bad.reference, good.reference]
         assert isinstance(results[0].error, Rejected) and results[1].pushed is not None

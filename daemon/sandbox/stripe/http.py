@@ -1,22 +1,17 @@
-"""WSGI in, WSGI out: reading a request and writing an answer."""
+"""Reading a request as Stripe does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import Any
+from dataclasses import dataclass
 
-from daemon.clock import Clock
+from daemon.sandbox.http import Answer, Environ, StartResponse
 from daemon.sandbox.stripe.errors import StripeError, invalid
 from daemon.sandbox.stripe.forms import decode
 
-Environ = dict[str, Any]
-StartResponse = Callable[..., object]
+__all__ = ["Answer", "Environ", "Request", "StartResponse", "read"]
 
 MAX_BODY = 1024 * 1024
 _FORM = "application/x-www-form-urlencoded"
-_DRIP_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,40 +62,3 @@ def read(environ: Environ) -> Request:
         environ.get("HTTP_STRIPE_ACCOUNT", ""),
         environ.get("CONTENT_TYPE", ""),
     )
-
-
-@dataclass(slots=True)
-class Answer:
-    status: int
-    body: bytes
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    content_type: str = "application/json"
-
-    def send(self, start_response: StartResponse) -> Iterable[bytes]:
-        self.start(start_response)
-        return [self.body]
-
-    def drip(self, start_response: StartResponse, clock: Clock, pause_s: float) -> Iterable[bytes]:
-        """The same bytes a few at a time: no read ever times out, the whole takes for ever."""
-        self.start(start_response)
-        return _dripping(self.body, clock, pause_s)
-
-    def start(self, start_response: StartResponse) -> None:
-        start_response(
-            f"{self.status} {_REASONS.get(self.status, 'Unknown')}",
-            [
-                ("Content-Type", self.content_type),
-                ("Content-Length", str(len(self.body))),
-                ("Cache-Control", "no-cache, no-store"),
-                *self.headers,
-            ],
-        )
-
-
-def _dripping(body: bytes, clock: Clock, pause_s: float) -> Iterator[bytes]:
-    for start in range(0, len(body), _DRIP_BYTES):
-        clock.wait(pause_s)
-        yield body[start : start + _DRIP_BYTES]
-
-
-_REASONS = {status.value: status.phrase for status in HTTPStatus}
