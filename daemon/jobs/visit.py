@@ -85,7 +85,7 @@ class Visit:
     def reread_s(self) -> float:
         """How soon an open invoice is read again: without a change feed, at the integration's pace."""
         can = self.provider.can
-        if can.change_feed:
+        if can.change_feed and can.feed_tells_all:
             return self.house.settings.pull.reread_open
         return poll_interval_s(self.integration.pace, can.min_poll_s)
 

@@ -230,6 +230,8 @@ class Capabilities:
     `lookup_lag_s`: how long a committed document may stay invisible to a look-up by our reference.
     `settle_s`: after that an unanswered call can no longer land. `deadline_s`: bound of one call.
     `concurrency`: calls in flight at once at one account (0: as many as there are workers).
+    `feed_tells_all`: whether the change feed leaves out nothing that a poll of the open invoices would show;
+    where it does, open ones are read at the integration's pace beside it.
     `webhook_bytes`: the largest delivery that the provider is known to send.
     """
 
@@ -247,6 +249,7 @@ class Capabilities:
     limits: tuple[Limit, ...] = ()
     webhook_bytes: int = 256 * 1024
     change_feed: bool = False
+    feed_tells_all: bool = True
     feed_reach_days: int | None = None
     partial_payments: bool = False
     refunds: bool = False
