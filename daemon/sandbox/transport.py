@@ -53,6 +53,86 @@ class SandboxTransport(httpx.BaseTransport):
         return httpx.RemoteProtocolError("server disconnected without sending a response", request=request)
 
 
+class SpoilingTransport(httpx.BaseTransport):
+    """Spoils one request of a transport, in the words of the contract's `FAULTS`, whatever the provider."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+        self._spoil: tuple[str, int] | None = None
+        self.requests = 0
+
+    def spoil(self, fault: str, *, after: int = 0) -> None:
+        """The request after `after` more requests meets this fault."""
+        self._spoil = (fault, after)
+
+    def unspoil(self) -> None:
+        self._spoil = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether what was ordered is still to come."""
+        return self._spoil is not None
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests += 1
+        if self._spoil is None:
+            return self._inner.handle_request(request)
+        fault, after = self._spoil
+        self._spoil = (fault, after - 1) if after else None
+        return self._inner.handle_request(request) if after else self._spoilt(fault, request)
+
+    def _spoilt(self, fault: str, request: httpx.Request) -> httpx.Response:
+        if fault in _NOT_DONE:
+            return _NOT_DONE[fault](request)
+        answer = self._inner.handle_request(request)
+        answer.read()
+        match fault:
+            case "lost_answer":
+                raise httpx.ReadTimeout("timed out", request=request)
+            case "reset_after":
+                raise httpx.ReadError("connection reset by peer", request=request)
+            case "error_after":
+                return httpx.Response(500, text="Internal Server Error")
+            case "empty":
+                return httpx.Response(answer.status_code, headers=_typed(answer))
+            case "truncated":
+                body = answer.content[: len(answer.content) // 2]
+                return httpx.Response(answer.status_code, headers=_typed(answer), content=body)
+        raise ValueError(fault)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _typed(answer: httpx.Response) -> dict[str, str]:
+    return {"content-type": answer.headers.get("content-type", "")}
+
+
+def _refused(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("connection refused", request=request)
+
+
+def _silent(request: httpx.Request) -> httpx.Response:
+    raise httpx.ReadTimeout("timed out", request=request)
+
+
+def _reset(request: httpx.Request) -> httpx.Response:
+    raise httpx.RemoteProtocolError("server disconnected", request=request)
+
+
+_NOT_DONE: dict[str, Callable[[httpx.Request], httpx.Response]] = {
+    "refused": _refused,
+    "lost_request": _silent,
+    "reset_before": _reset,
+    "error_before": lambda _: httpx.Response(503, text="Service Unavailable"),
+    "throttled": lambda _: httpx.Response(429, headers={"retry-after": "7"}),
+    "throttled_silently": lambda _: httpx.Response(429),
+    "html": lambda _: httpx.Response(200, html="<!DOCTYPE html><title>Sign in</title>"),
+    "redirect": lambda _: httpx.Response(302, headers={"location": "https://elsewhere.test/"}),
+}
+"""What happens to a request of which nothing is done."""
+
+
 class _Stream(httpx.SyncByteStream):
     def __init__(self, body: Iterable[bytes]) -> None:
         self._body = body

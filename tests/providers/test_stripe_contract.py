@@ -18,7 +18,7 @@ from daemon.providers.contract import Bench, PlainJournal, ProviderContract
 from daemon.providers.stripe import Stripe
 from daemon.providers.stripe.setup import StripeCredentials, StripeSettings
 from daemon.sandbox.stripe import StripeDouble
-from daemon.sandbox.transport import SandboxTransport
+from daemon.sandbox.transport import SandboxTransport, SpoilingTransport
 from daemon.wire import HttpWire
 from tests.providers.spec import SpecTransport
 from tests.providers.stripe_script import KEY, OpenGate, a_draft, a_line
@@ -103,10 +103,11 @@ class StripeBench(Bench):
         self.double = StripeDouble(self.clock, CountedEntropy(), public_url=URL, rates=False)
         self.account = self.double.add_account(KEY)
         self.network = LossyTransport(DatedTransport(self.double))
+        self.spoiling = SpoilingTransport(SpecTransport(self.network))
         self.hook: tuple[str, str] | None = None
 
     def adapter(self, **settings: object) -> Stripe:
-        wire = HttpWire("Stripe", gate=OpenGate(), clock=SystemClock(), transport=SpecTransport(self.network))
+        wire = HttpWire("Stripe", gate=OpenGate(), clock=SystemClock(), transport=self.spoiling)
         given = StripeCredentials(secret_key=KEY)
         return Stripe(Context(given, StripeSettings(**settings), wire, Mode.SANDBOX, base_url=URL))
 
@@ -115,6 +116,16 @@ class StripeBench(Bench):
 
     def lose_request(self, *, after: int) -> None:
         self.network.lose = (after, False)
+
+    def spoil(self, fault: str, *, after: int) -> None:
+        self.spoiling.spoil(fault, after=after)
+
+    def unspoil(self) -> None:
+        self.spoiling.unspoil()
+
+    @property
+    def spoilt(self) -> bool:
+        return not self.spoiling.pending
 
     def refuse_credentials(self) -> None:
         self.double.revoke(KEY)

@@ -11,13 +11,16 @@ same promises; pytest is needed only here.
 
 from daemon.providers.contract.acting import AccountPromises, HintPromises, VerbPromises
 from daemon.providers.contract.bench import Bench
+from daemon.providers.contract.faults import FAULTS, FaultPromises
 from daemon.providers.contract.journal import PlainJournal, PlainJournals
 from daemon.providers.contract.pushing import PushPromises
 from daemon.providers.contract.reading import FeedPromises, ReadPromises
 
 
-class ProviderContract(PushPromises, ReadPromises, FeedPromises, VerbPromises, HintPromises, AccountPromises):
+class ProviderContract(
+    PushPromises, ReadPromises, FeedPromises, VerbPromises, HintPromises, AccountPromises, FaultPromises
+):
     """Subclass it, and give it a fixture `bench`."""
 
 
-__all__ = ["Bench", "PlainJournal", "PlainJournals", "ProviderContract"]
+__all__ = ["FAULTS", "Bench", "PlainJournal", "PlainJournals", "ProviderContract"]

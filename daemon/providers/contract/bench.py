@@ -57,6 +57,22 @@ class Bench(ABC):
     def pass_time(self, seconds: float) -> None:
         """Time passes at the provider."""
 
+    heals = False
+    """Whether the adapter overcomes a single failed request by itself (a second try of a read)."""
+
+    def spoil(self, fault: str, *, after: int) -> None:
+        """The request after `after` more requests meets this one of `contract.faults.FAULTS`
+        (`sandbox.transport.SpoilingTransport` does so)."""
+        raise Unsupported
+
+    def unspoil(self) -> None:  # noqa: B027 - a bench that spoils nothing has nothing to take back
+        """What was to be spoilt and was not, is not any more."""
+
+    @property
+    def spoilt(self) -> bool:
+        """Whether the fault that was ordered has happened."""
+        raise Unsupported
+
     def refund(self, ref: str, amount: Money) -> None:
         raise Unsupported
 
