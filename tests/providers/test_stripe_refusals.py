@@ -44,6 +44,8 @@ from tests.providers.stripe_script import (
         (a_draft(a_line("1.001", currency="KWD"), currency="KWD"), "WB-PUSH-CURRENCY"),
         (a_draft(a_line("1.50", currency="MGA"), currency="MGA"), "WB-PUSH-CURRENCY"),
         (a_draft(a_line("-1.00")), "WB-PUSH-CURRENCY"),
+        (a_draft(a_line("0.49")), "WB-PUSH-CURRENCY"),
+        (a_draft(a_line("0.29", currency="GBP"), currency="GBP"), "WB-PUSH-CURRENCY"),
         (a_draft(a_line("1.00", "0.10", tax_rate="odd")), "WB-INPUT"),
         (a_draft(*[a_line("1.00")] * 251), "WB-INPUT"),
         (a_draft(number="A" * 27), "WB-INPUT"),

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from daemon.model import Document, InvoiceDraft, LineDraft, PayerDraft
 from daemon.money import Money
-from daemon.providers.stripe.money import from_minor, refused, to_minor
+from daemon.providers.stripe.money import MINIMUM, from_minor, refused, to_minor
 from daemon.providers.stripe.read import due_date, integer
 from daemon.providers.stripe.setup import CAPABILITIES, StripeSettings
 from daemon.providers.stripe.words import CUSTOMER_KEY, INVOICE_KEY, LINE_KEY
@@ -34,6 +34,9 @@ def accepts(draft: InvoiceDraft, settings: StripeSettings) -> None:
         raise refused("WB-PUSH-CURRENCY", f"Stripe cannot bill {draft.total}: it would become a credit")
     if Money.total((line.gross for line in draft.lines), draft.currency) != draft.total:
         raise refused("WB-PUSH-TOTAL", f"the lines do not add up to {draft.total}")
+    least = Money(MINIMUM.get(draft.currency, 0), draft.currency)
+    if Money(0, draft.currency) < draft.total < least:
+        raise refused("WB-PUSH-CURRENCY", f"Stripe charges at least {least}, and this is {draft.total}")
     to_minor(draft.total)
     for line in draft.lines:
         _accepts_line(line, settings)

@@ -14,6 +14,15 @@ PARTY = "Stripe"
 MAX_AMOUNT = 99_999_999
 """Eight digits, for most currencies."""
 
+MINIMUM = {
+    "AED": 200, "AUD": 50, "BGN": 100, "BRL": 50, "CAD": 50, "CHF": 50, "CZK": 1500, "DKK": 250, "EUR": 50,
+    "GBP": 30, "HKD": 400, "HUF": 17500, "INR": 50, "JPY": 50, "MXN": 1000, "MYR": 200, "NOK": 300, "NZD": 50,
+    "PLN": 200, "RON": 200, "SEK": 300, "SGD": 50, "THB": 1000, "USD": 50,
+}  # fmt: skip
+"""The smallest charge where the account settles in this currency (docs.stripe.com/currencies, "Minimum and
+maximum charge amounts"). A smaller invoice is paid at once out of the customer's balance: it would look paid
+without any money."""
+
 _ZERO_DECIMAL = frozenset(
     ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"]
 )
