@@ -18,6 +18,7 @@ _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _REFERENCE = re.compile(r"WB-[A-Z2-7]{16}")
 
 TENANT, CUSTOMER, INTEGRATION, PAYER, INVOICE, LINK, RUN = "wbt", "wbc", "wbn", "wbp", "wbi", "wbl", "wbr"
+APP, GRANT, CONSENT = "wba", "wbg", "wbo"
 
 
 def new_id(prefix: str, now: datetime, entropy: Entropy) -> str:

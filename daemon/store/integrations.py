@@ -13,7 +13,7 @@ from daemon.errors import InvalidInput, NotFound
 from daemon.model import RUNNING, AccountInfo, Document, IntegrationState, SyncState
 from daemon.model.ids import INTEGRATION, new_id
 from daemon.store import audit, events, leases, records
-from daemon.store.tables import Hint, Integration, Link, Secret
+from daemon.store.tables import Grant, Hint, Integration, Link, Secret
 
 S = IntegrationState
 
@@ -141,9 +141,22 @@ def listing(tenant_id: str | None = None, *, removed: bool = False) -> list[reco
     return list(records.Integration.select(*where, order=Integration.id))
 
 
+def under(grant_id: str) -> list[records.Integration]:
+    """Those that a grant serves and that are not removed."""
+    where = (Integration.grant_id == grant_id) & Integration.removed_at.is_null()
+    return list(records.Integration.select(where, order=Integration.id))
+
+
+def of_app(app_id: str) -> list[records.Integration]:
+    """Those that work under a grant of this app and are not removed."""
+    grants = Grant.select(Grant.id).where(Grant.app_id == app_id)
+    where = Integration.grant_id.in_(grants) & Integration.removed_at.is_null()
+    return list(records.Integration.select(where, order=Integration.id))
+
+
 def leaving() -> list[records.Integration]:
     """Those that drain, and removed ones whose secrets are still here."""
-    sealed = Secret.select(Secret.integration_id).distinct()
+    sealed = Secret.select(Secret.owner_id).distinct()
     kept = (Integration.state == S.REMOVED.value) & Integration.id.in_(sealed)
     where = (Integration.state == S.DRAINING.value) | kept
     return list(records.Integration.select(where, order=Integration.id))

@@ -109,8 +109,75 @@ class Integration(Record):
     webhook_id: str | None
     webhook_url: str | None
     webhook_seen_at: datetime | None
+    grant_id: str | None
     created_at: datetime
     removed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class App(Record):
+    table = tables.App
+    id: str
+    provider: str
+    mode: str
+    client_id: str
+    redirect_uri: str
+    label: str
+    created_at: datetime
+    removed_at: datetime | None
+
+    @property
+    def tenant_id(self) -> str:
+        """It belongs to the platform, whose secrets are sealed under a word that no tenant has."""
+        return "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant(Record):
+    table = tables.Grant
+    id: str
+    tenant_id: str
+    app_id: str
+    provider: str
+    mode: str
+    state: str
+    scopes: list[str]
+    refresh_started_at: datetime | None
+    refreshed_at: datetime
+    access_expires_at: datetime
+    refresh_expires_at: datetime | None
+    hard_expires_at: datetime | None
+    warned_days: int | None
+    fault_code: str | None
+    fault_text: str | None
+    fault_at: datetime | None
+    lease_owner: str | None
+    lease_until: datetime | None
+    fence: int
+    created_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Consent(Record):
+    table = tables.Consent
+    id: str
+    tenant_id: str
+    customer_id: str | None
+    app_id: str
+    provider: str
+    label: str
+    settings: Document
+    actor: str
+    stage: str
+    grant_id: str | None
+    integration_id: str | None
+    accounts: list[Document]
+    fault_code: str | None
+    fault_text: str | None
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

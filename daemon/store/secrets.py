@@ -7,23 +7,39 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, cast
+from typing import Protocol, cast
 
 import peewee as pw
 import structlog
 
 from daemon.errors import InvalidInput, StoreError, VaultError
-from daemon.model import Document, IntegrationState
+from daemon.model import Document, IntegrationState, ids
 from daemon.settings import Settings
 from daemon.store import events, integrations, meta, records
 from daemon.store.database import Store
-from daemon.store.tables import Integration, Secret, VaultKey
+from daemon.store.tables import Secret, VaultKey
 from daemon.vault import MasterKeys, Vault
 
 log = structlog.get_logger()
 
 CREDENTIALS, WEBHOOK = "credentials", "webhook"
 """The fields: what the adapter is built from; the webhook secrets now valid, newest first."""
+
+TOKENS, CLIENT_SECRET, VERIFIER = "tokens", "client_secret", "verifier"
+"""Of a grant, or of credentials that mint; of an app; of a consent under way (PKCE)."""
+
+
+class Owner(Protocol):
+    """Whose a secret is: an integration, an app (its tenant is `*`), a grant, a consent."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def tenant_id(self) -> str: ...
+
+    @property
+    def provider(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +48,14 @@ class Sealed:
 
     id: int
     tenant_id: str
-    integration_id: str
+    owner_id: str
     provider: str
     field: str
     blob: bytes
 
 
 class Safe:
-    """Opens and seals the secrets of integrations. Plain values never leave as text: JSON documents
+    """Opens and seals the secrets of their owners. Plain values never leave as text: JSON documents
     whose secrets the caller wraps in SecretStr at once."""
 
     def __init__(self, store: Store, vault: Vault, *, source: Callable[[], MasterKeys] | None = None) -> None:
@@ -78,10 +94,10 @@ class Safe:
         self._store.write("vault.reread", note)
         log.info("vault.reread", key_ids=self.vault.key_ids())
 
-    def open(self, integration: records.Integration, field: str) -> Document | None:
+    def open(self, owner: Owner, field: str) -> Document | None:
         """The document, or None where there is none. Raises VaultError where it does not open, after
         the row was quarantined; a key that is not at hand is no fault of the row."""
-        sealed = _find(integration, field)
+        sealed = _find(owner.id, field)
         if sealed is None:
             return None
         if self._lacks_key(sealed):
@@ -99,30 +115,29 @@ class Safe:
         except VaultError:
             return False
 
-    def stamp(self, integration_id: str, field: str) -> datetime | None:
+    def stamp(self, owner_id: str, field: str) -> datetime | None:
         """When it was last written, by whichever process; None where there is none."""
-        same = (Secret.integration_id == integration_id) & (Secret.field == field)
+        same = (Secret.owner_id == owner_id) & (Secret.field == field)
         return next((row.updated_at for row in Secret.select(Secret.updated_at).where(same)), None)
 
-    def put(self, integration: records.Integration, field: str, document: Document) -> None:
+    def put(self, owner: Owner, field: str, document: Document) -> None:
         """Inside a transaction: seal and store, in place of exactly what is there now. Raises StoreError
         where somebody else wrote it meanwhile."""
         now = self._store.clock.now()
-        old = _find(integration, field)
-        blob = self._seal(integration, field, document)
+        old = _find(owner.id, field)
+        blob = self._seal(owner, field, document)
         values = {"blob": blob, "key_id": self.vault.key_id(blob), "updated_at": now, "quarantined_at": None}
         if old is None:
-            Secret.insert(
-                tenant_id=integration.tenant_id, integration_id=integration.id, field=field, **values
-            ).execute()
+            place = {"tenant_id": owner.tenant_id, "owner_id": owner.id, "provider": owner.provider}
+            Secret.insert(**place, field=field, **values).execute()
             return
         same = (Secret.id == old.id) & (Secret.blob == old.blob)
         if not Secret.update(values).where(same).execute():
             raise StoreError("WB-DB-LOCKED", "the credentials were changed by somebody else; look again")
 
-    def destroy(self, integration_id: str) -> None:
-        """Inside a transaction: forget every secret of this integration."""
-        Secret.delete().where(Secret.integration_id == integration_id).execute()
+    def destroy(self, owner_id: str) -> None:
+        """Inside a transaction: forget every secret of this owner."""
+        Secret.delete().where(Secret.owner_id == owner_id).execute()
 
     def reseal(self, sealed: Sealed) -> bool:
         """Inside a transaction: the same plain text under the active key; False where the row changed
@@ -132,8 +147,8 @@ class Safe:
             plain,
             tenant=sealed.tenant_id,
             provider=sealed.provider,
-            account=sealed.integration_id,
-            record=sealed.integration_id,
+            account=sealed.owner_id,
+            record=sealed.owner_id,
             field=sealed.field,
         )
         same = (Secret.id == sealed.id) & (Secret.blob == sealed.blob)
@@ -143,17 +158,17 @@ class Safe:
             .execute()
         )
 
-    def _seal(self, integration: records.Integration, field: str, document: Document) -> bytes:
+    def _seal(self, owner: Owner, field: str, document: Document) -> bytes:
         """Under the key that the database calls active: another process may have rotated."""
         active = active_key()
         if active is not None and self.vault.has(active):
             self.vault.activate(active)
         return self.vault.seal(
             json.dumps(document).encode(),
-            tenant=integration.tenant_id,
-            provider=integration.provider,
-            account=integration.id,
-            record=integration.id,
+            tenant=owner.tenant_id,
+            provider=owner.provider,
+            account=owner.id,
+            record=owner.id,
             field=field,
         )
 
@@ -162,8 +177,8 @@ class Safe:
             sealed.blob,
             tenant=sealed.tenant_id,
             provider=sealed.provider,
-            account=sealed.integration_id,
-            record=sealed.integration_id,
+            account=sealed.owner_id,
+            record=sealed.owner_id,
             field=sealed.field,
         )
 
@@ -174,43 +189,60 @@ def quarantine(secret_id: int, now: datetime) -> None:
 
 
 def give_up(sealed: Sealed, error: VaultError, *, now: datetime) -> None:
-    """Inside a transaction: quarantine a blob that does not open and stop its integration, which says so;
-    the others go on."""
+    """Inside a transaction: quarantine a blob that does not open and stop the integrations that need it,
+    which say so; the others go on."""
     quarantine(sealed.id, now)
-    integration = integrations.get(None, sealed.integration_id)
-    if integration.state == IntegrationState.REMOVED:
-        return
-    integrations.set_state(integration, IntegrationState.ERROR, now=now, code=error.code, text=error.message)
-    events.append(
-        integration.tenant_id,
-        "credential.quarantined",
-        now=now,
-        integration_id=integration.id,
-        data={"sentence": "A sealed credential does not open; give the credentials again."},
-    )
+    for integration in _needing(sealed.owner_id):
+        integrations.set_state(
+            integration, IntegrationState.ERROR, now=now, code=error.code, text=error.message
+        )
+        events.append(
+            integration.tenant_id,
+            "credential.quarantined",
+            now=now,
+            integration_id=integration.id,
+            data={"sentence": "A sealed credential does not open; give the credentials again."},
+        )
 
 
 def lose(key_id: int, *, now: datetime) -> list[str]:
-    """Inside a transaction: give up what only a lost key opens. Its integrations stop and ask for their
-    credentials; returns their ids."""
-    rows = Secret.select(Secret.integration_id).where(Secret.key_id == key_id).distinct()
-    ids = sorted(row.integration_id for row in rows)
+    """Inside a transaction: give up what only a lost key opens. What needs it stops and asks for it again;
+    returns the ids of integrations, and of apps whose secrets are gone."""
+    rows = Secret.select(Secret.owner_id).where(Secret.key_id == key_id).distinct()
+    owners = {row.owner_id for row in rows}
+    stopped = {row.id: row for owner in sorted(owners) for row in _needing(owner)}
     text = f"Master key {key_id} was lost, and the credentials with it; give them again."
-    for integration_id in ids:
-        integration = integrations.get(None, integration_id)
-        if integration.state != IntegrationState.REMOVED:
-            integrations.set_state(
-                integration, IntegrationState.ERROR, now=now, code=VaultError.code, text=text
-            )
+    for integration in stopped.values():
+        integrations.set_state(integration, IntegrationState.ERROR, now=now, code=VaultError.code, text=text)
     Secret.delete().where(Secret.key_id == key_id).execute()
     forget_key(key_id)
-    return ids
+    kept = {owner for owner in owners if kind_of(owner) in (ids.INTEGRATION, ids.APP)}
+    return sorted(stopped.keys() | kept)
+
+
+def _needing(owner_id: str) -> list[records.Integration]:
+    """The integrations that cannot work without the secrets of this owner; removed ones need nothing."""
+    match kind_of(owner_id):
+        case ids.INTEGRATION:
+            found = [integrations.get(None, owner_id)]
+        case ids.GRANT:
+            found = integrations.under(owner_id)
+        case ids.APP:
+            found = integrations.of_app(owner_id)
+        case _:
+            found = []
+    return [row for row in found if row.state != IntegrationState.REMOVED]
+
+
+def kind_of(owner_id: str) -> str:
+    """The prefix that tells what an owner is."""
+    return owner_id.partition("_")[0]
 
 
 def quarantined() -> list[str]:
-    """Ids of integrations with a secret that does not open."""
-    rows = Secret.select(Secret.integration_id).where(Secret.quarantined_at.is_null(False)).distinct()
-    return sorted(row.integration_id for row in rows)
+    """Ids of owners with a secret that does not open."""
+    rows = Secret.select(Secret.owner_id).where(Secret.quarantined_at.is_null(False)).distinct()
+    return sorted(row.owner_id for row in rows)
 
 
 def not_under(key_id: int, *, limit: int) -> list[Sealed]:
@@ -227,28 +259,16 @@ def everything() -> Iterator[Sealed]:
     return _sealed(Secret.quarantined_at.is_null(), limit=None)
 
 
-def _find(integration: records.Integration, field: str) -> Sealed | None:
-    same = (Secret.integration_id == integration.id) & (Secret.field == field)
+def _find(owner_id: str, field: str) -> Sealed | None:
+    same = (Secret.owner_id == owner_id) & (Secret.field == field)
     return next(_sealed(same, limit=1), None)
 
 
 def _sealed(where: object, *, limit: int | None) -> Iterator[Sealed]:
-    query = (
-        Secret.select(Secret, Integration.provider)
-        .join(Integration, on=(Secret.integration_id == Integration.id), attr="integration")
-        .where(where)
-        .order_by(Secret.id)
-    )
-    rows: Iterable[Any] = query.limit(limit) if limit else query
+    query = Secret.select().where(where).order_by(Secret.id)
+    rows: Iterable[Secret] = query.limit(limit) if limit else query
     for row in rows:
-        yield Sealed(
-            row.id,
-            row.tenant_id,
-            row.integration_id,
-            row.integration.provider,
-            row.field,
-            bytes(row.blob),
-        )
+        yield Sealed(row.id, row.tenant_id, row.owner_id, row.provider, row.field, bytes(row.blob))
 
 
 # --- key ring -----------------------------------------------------------------------------------------

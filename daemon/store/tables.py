@@ -80,6 +80,7 @@ class Integration(Table):
     webhook_id = pw.TextField(null=True)
     webhook_url = pw.TextField(null=True)
     webhook_seen_at = UtcField(null=True)
+    grant_id = pw.TextField(null=True, index=True)
     created_at = UtcField()
     removed_at = UtcField(null=True)
 
@@ -90,6 +91,71 @@ class Integration(Table):
         )
 
 
+class App(Table):
+    """Our own registration at a provider."""
+
+    id = pw.TextField(primary_key=True)
+    provider = pw.TextField()
+    mode = pw.TextField()
+    client_id = pw.TextField()
+    redirect_uri = pw.TextField()
+    label = pw.TextField()
+    created_at = UtcField()
+    removed_at = UtcField(null=True)
+
+
+class Grant(Table):
+    """A tenant's consent to an app; its tokens are sealed. (`grant` is a word of PostgreSQL's own.)"""
+
+    id = pw.TextField(primary_key=True)
+    tenant_id = pw.TextField(index=True)
+    app_id = pw.TextField(index=True)
+    provider = pw.TextField()
+    mode = pw.TextField()
+    state = pw.TextField()
+    scopes = JsonField()
+    refresh_started_at = UtcField(null=True)
+    refreshed_at = UtcField()
+    access_expires_at = UtcField()
+    refresh_expires_at = UtcField(null=True)
+    hard_expires_at = UtcField(null=True)
+    warned_days = pw.IntegerField(null=True)
+    fault_code = pw.TextField(null=True)
+    fault_text = pw.TextField(null=True)
+    fault_at = UtcField(null=True)
+    lease_owner = pw.TextField(null=True)
+    lease_until = UtcField(null=True)
+    fence = pw.BigIntegerField()
+    created_at = UtcField()
+    ended_at = UtcField(null=True)
+
+    class Meta:
+        table_name = "oauth_grant"
+
+
+class Consent(Table):
+    """A consent under way: who asked for it, and what came back. The state is kept as its hash."""
+
+    id = pw.TextField(primary_key=True)
+    state_hash = pw.TextField(unique=True)
+    tenant_id = pw.TextField()
+    customer_id = pw.TextField(null=True)
+    app_id = pw.TextField()
+    provider = pw.TextField()
+    label = pw.TextField()
+    settings = JsonField()
+    actor = pw.TextField()
+    stage = pw.TextField()
+    grant_id = pw.TextField(null=True)
+    integration_id = pw.TextField(null=True)
+    accounts = JsonField()
+    fault_code = pw.TextField(null=True)
+    fault_text = pw.TextField(null=True)
+    created_at = UtcField()
+    expires_at = UtcField()
+    used_at = UtcField(null=True)
+
+
 class VaultKey(Table):
     id = pw.BigIntegerField(primary_key=True)
     check_value = pw.TextField()
@@ -98,9 +164,12 @@ class VaultKey(Table):
 
 
 class Secret(Table):
+    """A sealed document of an integration, an app, a grant or a consent; an app's tenant is `*`."""
+
     id = pw.BigAutoField()
     tenant_id = pw.TextField()
-    integration_id = pw.TextField()
+    owner_id = pw.TextField()
+    provider = pw.TextField()
     field = pw.TextField()
     blob = pw.BlobField()
     key_id = pw.BigIntegerField(index=True)
@@ -108,7 +177,7 @@ class Secret(Table):
     updated_at = UtcField()
 
     class Meta:
-        indexes = ((("integration_id", "field"), True),)
+        indexes = ((("owner_id", "field"), True),)
 
 
 class Payer(Table):
@@ -335,6 +404,9 @@ ALL = (
     Tenant,
     Customer,
     Integration,
+    App,
+    Grant,
+    Consent,
     VaultKey,
     Secret,
     Payer,

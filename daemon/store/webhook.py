@@ -1,6 +1,6 @@
 """What a webhook is verified with: the address as it was registered, and the secrets now valid.
 
-Sealed under the field `webhook` of its integration, as {"url": …, "secrets": [newest, previous]}.
+Sealed under the field `webhook` of its integration or app, as {"url": …, "secrets": [newest, previous]}.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from daemon.errors import VaultError
-from daemon.store import records
-from daemon.store.secrets import WEBHOOK, Safe
+from daemon.store.secrets import WEBHOOK, Owner, Safe
 
 KEPT = 2
 """Secrets that are valid at once: a provider signs with the old one until its rotation is through."""
@@ -32,9 +31,9 @@ class WebhookKeys:
         return WebhookKeys(self.url, self.secrets[:1])
 
 
-def read(safe: Safe, integration: records.Integration) -> WebhookKeys:
+def read(safe: Safe, owner: Owner) -> WebhookKeys:
     """Empty where no webhook was set up: nothing verifies then. Raises VaultError."""
-    document = safe.open(integration, WEBHOOK)
+    document = safe.open(owner, WEBHOOK)
     if document is None:
         return WebhookKeys()
     try:
@@ -43,7 +42,7 @@ def read(safe: Safe, integration: records.Integration) -> WebhookKeys:
         raise VaultError("the sealed webhook secrets are not of the form that this version reads") from error
 
 
-def keep(safe: Safe, integration: records.Integration, keys: WebhookKeys) -> None:
+def keep(safe: Safe, owner: Owner, keys: WebhookKeys) -> None:
     """Inside a transaction: seal them in place of what is there. Raises StoreError where somebody else
     wrote it meanwhile."""
-    safe.put(integration, WEBHOOK, {"url": keys.url, "secrets": list(keys.secrets)})
+    safe.put(owner, WEBHOOK, {"url": keys.url, "secrets": list(keys.secrets)})

@@ -228,7 +228,7 @@ def is_damaged(drive: Drive) -> None:
     """A sealed credential is flipped on the disk; the daemon meets it at its next run."""
     row = drive.integration()
     house = drive.installation.house()
-    mine = (Secret.integration_id == row["id"]) & (Secret.field == CREDENTIALS)
+    mine = (Secret.owner_id == row["id"]) & (Secret.field == CREDENTIALS)
     blob = bytearray(Secret.get(mine).blob)
     blob[-1] ^= 1
     now = house.clock.now()

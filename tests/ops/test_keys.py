@@ -114,7 +114,7 @@ def test_a_row_that_somebody_writes_meanwhile_keeps_what_they_wrote(
 def test_a_blob_that_does_not_open_is_quarantined_and_the_others_go_on(installed: Installation) -> None:
     ids = installed.with_integrations(3)
     with installed.daemon():
-        row = Secret.get(Secret.integration_id == ids[1])
+        row = Secret.get(Secret.owner_id == ids[1])
         Secret.update(blob=bytes(row.blob)[:-1] + b"\0").where(Secret.id == row.id).execute()
     installed.run("keys", "new")
 

@@ -116,7 +116,7 @@ def test_a_missing_key_that_is_needed_refuses_to_start(installed: Installation) 
 def test_a_damaged_blob_stops_its_integration_and_no_other(installed: Installation) -> None:
     ids = installed.with_integrations(2)
     with installed.daemon() as house:
-        row = Secret.get((Secret.integration_id == ids[0]) & (Secret.field == CREDENTIALS))
+        row = Secret.get((Secret.owner_id == ids[0]) & (Secret.field == CREDENTIALS))
         Secret.update(blob=bytes(row.blob)[:-1] + b"\0").where(Secret.id == row.id).execute()
 
         visit(house, ids[0], "pull", pull)
