@@ -8,6 +8,7 @@ is made from it.
 
 from daemon.errors.catalogue import CATALOGUE, Actor, Entry
 from daemon.errors.kinds import (
+    AppRefused,
     BrakeApplied,
     ConfigError,
     CursorLost,
@@ -37,6 +38,7 @@ from daemon.errors.kinds import (
 __all__ = [
     "CATALOGUE",
     "Actor",
+    "AppRefused",
     "BrakeApplied",
     "ConfigError",
     "CursorLost",

@@ -70,7 +70,32 @@ CATALOGUE: dict[str, Entry] = {
     "WB-GRANT-DEAD": Entry(
         "The consent to our app was withdrawn or has run out; its queue is parked.",
         "account owner",
-        "as soon as it is given again",
+        "after `wispbill integrations authorize`; the queue then drains by itself",
+    ),
+    "WB-GRANT-EXPIRES": Entry(
+        "The consent to our app runs out soon, and nothing but a new one moves that day.",
+        "account owner",
+        "after `wispbill integrations authorize`",
+    ),
+    "WB-APP-REFUSED": Entry(
+        "The provider does not accept the client secret of our app.",
+        "operator",
+        "after `wispbill apps secret`; the queues then drain by themselves",
+    ),
+    "WB-CONSENT-STATE": Entry(
+        "The link to connect an account is unknown, was used already, or is older than ten minutes.",
+        "caller",
+        "with a new link: `wispbill integrations authorize`",
+    ),
+    "WB-CONSENT-DENIED": Entry(
+        "The provider says that consent was not given.",
+        "account owner",
+        "with a new link: `wispbill integrations authorize`",
+    ),
+    "WB-CONSENT-CHOICE": Entry(
+        "The consent covers several accounts; one of them is to be chosen.",
+        "caller",
+        "when one is named",
     ),
     "WB-ACCOUNT-TAKEN": Entry(
         "This provider account is already connected; one account serves once.",

@@ -186,6 +186,12 @@ class GrantDead(Unauthorised):
     code = "WB-GRANT-DEAD"
 
 
+class AppRefused(Unauthorised):
+    """The provider does not accept the client secret of our app."""
+
+    code = "WB-APP-REFUSED"
+
+
 class Garbled(RemoteError):
     """The provider's answer is not what its documentation promises; nothing was changed."""
 

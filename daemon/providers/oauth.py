@@ -12,7 +12,7 @@ from typing import ClassVar, Protocol
 
 from pydantic import SecretStr
 
-from daemon.model import Mode
+from daemon.model import Document, Mode
 from daemon.wire import Wire
 
 
@@ -80,13 +80,14 @@ class OAuth:
         raise NotImplementedError
 
     def exchange(self, code: str, verifier: str | None = None) -> TokenSet:
-        """The first tokens of a consent. Raises Rejected (the code was used, or is too old) or what the
-        wire raised; a code is never sent twice."""
+        """The first tokens of a consent. Raises Rejected (the code was used, or is too old), Unauthorised
+        (the app's own secret is refused) or what the wire raised; a code is never sent twice."""
         raise NotImplementedError
 
     def refresh(self, refresh: SecretStr) -> TokenSet:
-        """New tokens. Raises GrantDead where the provider says that this one is worth nothing (any more),
-        and what the wire raised."""
+        """New tokens. Raises GrantDead where the provider says that this one is worth nothing (any more;
+        `invalid_grant`), Unauthorised where it refuses the app itself (`invalid_client`), Garbled where a
+        2xx cannot be read (the tokens may have rotated), and what the wire raised."""
         raise NotImplementedError
 
     def revoke(self, refresh: SecretStr) -> None:
@@ -96,3 +97,7 @@ class OAuth:
     def accounts(self, access: SecretStr, callback: Mapping[str, str]) -> Sequence[Consented]:
         """Which accounts the consent covers: from the callback's query, or asked for."""
         raise NotImplementedError
+
+    def credentials(self, account: Consented) -> Document:
+        """The adapter's credentials for this account: which one it is; the tokens come from the keeper."""
+        return {"account_id": account.account_id}
