@@ -8,6 +8,7 @@ is made from it.
 
 from daemon.errors.catalogue import CATALOGUE, Actor, Entry
 from daemon.errors.kinds import (
+    AddressRefused,
     AppRefused,
     BrakeApplied,
     ConfigError,
@@ -22,6 +23,7 @@ from daemon.errors.kinds import (
     NotFound,
     NotYet,
     OutcomeUnknown,
+    Rationed,
     Rejected,
     RemoteError,
     StepStuck,
@@ -38,6 +40,7 @@ from daemon.errors.kinds import (
 __all__ = [
     "CATALOGUE",
     "Actor",
+    "AddressRefused",
     "AppRefused",
     "BrakeApplied",
     "ConfigError",
@@ -53,6 +56,7 @@ __all__ = [
     "NotFound",
     "NotYet",
     "OutcomeUnknown",
+    "Rationed",
     "Rejected",
     "RemoteError",
     "StepStuck",

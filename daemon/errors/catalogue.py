@@ -113,6 +113,12 @@ CATALOGUE: dict[str, Entry] = {
     "WB-REMOTE-UNREACHABLE": Entry(
         "The provider could not be reached; nothing was sent.", "nobody", "by itself, with growing pauses"
     ),
+    "WB-ADDRESS": Entry(
+        "The customer's address is not https, not public, or not on port 443 or 8443; nothing was sent. The "
+        "operator can allow an exact host and port.",
+        "account owner",
+        "by itself, with growing pauses",
+    ),
     "WB-REMOTE-UNKNOWN": Entry(
         "The provider did not answer in time; the request may have landed.",
         "nobody",
@@ -120,6 +126,11 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "WB-REMOTE-THROTTLED": Entry(
         "The provider asked us to slow down.", "nobody", "by itself, when the provider allows it"
+    ),
+    "WB-BUDGET-RATIONED": Entry(
+        "What is left of the provider's quota is kept for pushes and for what a webhook points at.",
+        "nobody",
+        "by itself, when there is more of it",
     ),
     "WB-REMOTE-REJECTED": Entry(
         "The provider understood the request and refused it.",

@@ -150,6 +150,12 @@ class Unreachable(RemoteError):
     code = "WB-REMOTE-UNREACHABLE"
 
 
+class AddressRefused(Unreachable):
+    """The address is not allowed; nothing was sent."""
+
+    code = "WB-ADDRESS"
+
+
 class OutcomeUnknown(RemoteError):
     """The provider did not answer in time; the request may have landed."""
 
@@ -160,6 +166,12 @@ class Throttled(RemoteError):
     """The provider asked us to slow down; nothing was done."""
 
     code = "WB-REMOTE-THROTTLED"
+
+
+class Rationed(Throttled):
+    """What is left of the rate budget is kept for other calls than these; nothing was sent."""
+
+    code = "WB-BUDGET-RATIONED"
 
 
 class Rejected(RemoteError):

@@ -33,7 +33,7 @@ class DeadlineTransport(httpx.HTTPTransport):
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,
-            network_backend=_Backend(deadline, monotonic),
+            network_backend=DeadlineBackend(deadline, monotonic),
         )
 
 
@@ -51,7 +51,9 @@ class _Left:
         return left if timeout is None else min(timeout, left)
 
 
-class _Backend(httpcore.NetworkBackend):
+class DeadlineBackend(httpcore.NetworkBackend):
+    """Sockets whose every operation ends with the call."""
+
     def __init__(self, deadline: Deadline, monotonic: Callable[[], float]) -> None:
         self._inner = httpcore.SyncBackend()
         self._left = _Left(deadline, monotonic)
