@@ -7,11 +7,12 @@ settings and a wire, and keeps no state beside them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from daemon.clock import Clock, SystemClock
 from daemon.errors import Unsupported
 from daemon.model import (
     AccountInfo,
@@ -56,7 +57,8 @@ class ProviderSettings(BaseModel):
 @dataclass(frozen=True, slots=True)
 class Context:
     """What an adapter is built from. `base_url` is the operator's override, or the provider's own;
-    `tokens` is there where the adapter mints tokens or works under a grant."""
+    `tokens` is there where the adapter mints tokens or works under a grant, `clock` for signatures that
+    carry a time."""
 
     credentials: Credentials
     settings: ProviderSettings
@@ -64,6 +66,7 @@ class Context:
     mode: Mode
     base_url: str | None = None
     tokens: TokenKeeper | None = None
+    clock: Clock = field(default_factory=SystemClock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,8 @@ class Provider:
     """How a tenant consents to our app, where the provider works under a grant."""
     mints: ClassVar[bool] = False
     """Whether `mint` makes an access token out of the credentials themselves."""
+    public: ClassVar[bool] = False
+    """Whether its addresses are a customer's own, to be judged at every send (`wire.public`)."""
     docs: ClassVar[str] = ""
 
     def __init__(self, context: Context) -> None:
@@ -107,6 +112,10 @@ class Provider:
 
     def accepts(self, draft: InvoiceDraft) -> None:
         """Raise Rejected where the provider would refuse this draft whatever it says today."""
+
+    def preview(self, draft: InvoiceDraft) -> Document:
+        """What `push` would send for this draft, without sending it. Raises Rejected as `accepts` does."""
+        raise self._unsupported("show what it would send")
 
     @classmethod
     def mint(cls, context: Context) -> TokenSet:
