@@ -7,6 +7,7 @@ import socket
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,15 +18,17 @@ from daemon.clock import Clock, Entropy, SystemClock, SystemEntropy
 from daemon.errors import InvalidInput, StoreError, VaultError
 from daemon.gate import IntegrationGate
 from daemon.house import House
-from daemon.model import Document, Mode, reasons
+from daemon.model import Document, Limit, Mode, reasons
 from daemon.policy import share_of
 from daemon.providers import provider_class
 from daemon.providers.base import Context, Credentials, Provider, ProviderSettings
+from daemon.providers.oauth import TokenKeeper
 from daemon.settings import Settings
 from daemon.store import database, migrate, records, secrets
 from daemon.store.database import Probe, Store
 from daemon.store.fields import canonical
 from daemon.store.secrets import CREDENTIALS, Safe
+from daemon.tokens import Flows, TokenDesk
 from daemon.vault import MasterKeys, Vault
 from daemon.wire import Gate, HttpWire, Wire
 
@@ -41,9 +44,16 @@ class Workshop:
     """Builds and keeps adapters, one for each integration, each behind its gate."""
 
     def __init__(
-        self, settings: Settings, safe: Safe, clock: Clock, stop: threading.Event, make_wire: MakeWire
+        self,
+        settings: Settings,
+        safe: Safe,
+        clock: Clock,
+        stop: threading.Event,
+        make_wire: MakeWire,
+        tokens: TokenDesk,
     ) -> None:
         self._settings = settings
+        self._tokens = tokens
         self._safe = safe
         self._clock = clock
         self._stop = stop
@@ -55,7 +65,8 @@ class Workshop:
     def __call__(self, integration: records.Integration) -> Provider:
         """The adapter as it was kept, unless its credentials or settings were changed since, by any
         process."""
-        made_of = (self._safe.stamp(integration.id, CREDENTIALS), canonical(integration.settings))
+        stamp = self._safe.stamp(integration.id, CREDENTIALS)
+        made_of = (stamp, canonical(integration.settings), integration.grant_id)
         with self._lock:
             kept = self._kept.get(integration.id)
             if kept is not None and kept[0] == made_of:
@@ -72,6 +83,8 @@ class Workshop:
             mode=Mode(integration.mode),
             base_url=integration.base_url,
             gate=self.gate(integration),
+            tokens=self._tokens.keeper(integration.grant_id) if integration.grant_id else None,
+            owner=integration,
         )
         with self._lock:
             self._kept[integration.id] = (made_of, provider)
@@ -90,9 +103,13 @@ class Workshop:
 
     def open_gate(self, name: str, mode: Mode) -> IntegrationGate:
         """A gate with the provider's limits in this mode, or the operator's own rate."""
-        own = self._settings.provider(name)
-        limits = share_of(provider_class(name).limits_in(mode), own.rate_share, own.calls_per_second)
-        return IntegrationGate(party=name, limits=limits, clock=self._clock, stop=self._stop)
+        return IntegrationGate(
+            party=name,
+            limits=limits_of(self._settings, name, mode),
+            clock=self._clock,
+            stop=self._stop,
+            concurrency=provider_class(name).can.concurrency,
+        )
 
     def build(
         self,
@@ -103,19 +120,23 @@ class Workshop:
         mode: Mode,
         base_url: str | None,
         gate: IntegrationGate | None = None,
+        tokens: TokenKeeper | None = None,
+        owner: records.Integration | None = None,
     ) -> Provider:
-        """An adapter from plain documents; raises InvalidInput where they are not of its form."""
+        """An adapter from plain documents; raises InvalidInput where they are not of its form. `owner`:
+        whose they are, once they are stored; tokens that are minted from them are kept there."""
         kind = provider_class(name)
         gate = gate or self.open_gate(name, mode)
-        return kind(
-            Context(
-                credentials=read_credentials(name, credentials),
-                settings=read_settings(name, settings),
-                wire=self._make_wire(name, gate, kind.can.deadline_s),
-                mode=mode,
-                base_url=base_url or self._settings.provider(name).base_url or None,
-            )
+        context = Context(
+            credentials=read_credentials(name, credentials),
+            settings=read_settings(name, settings),
+            wire=self._make_wire(name, gate, kind.can.deadline_s),
+            mode=mode,
+            base_url=base_url or self._settings.provider(name).base_url or None,
         )
+        if tokens is None and kind.mints:
+            tokens = self._tokens.minting(owner, partial(kind.mint, context))
+        return kind(replace(context, tokens=tokens))
 
     def forget(self, integration_id: str) -> None:
         with self._lock:
@@ -126,6 +147,12 @@ class Workshop:
     def close(self) -> None:
         for integration_id in list(self._kept):
             self.forget(integration_id)
+
+
+def limits_of(settings: Settings, name: str, mode: Mode) -> tuple[Limit, ...]:
+    """The limits of an account, as we keep them."""
+    own = settings.provider(name)
+    return share_of(provider_class(name).limits_in(mode), own.rate_share, own.calls_per_second)
 
 
 def read_credentials(name: str, document: Document) -> Credentials:
@@ -178,16 +205,19 @@ def build(
     if migrating:
         safe.announce()
     make_wire = make_wire or wires(clock, stop, lambda within_s: house.beat(within_s))  # noqa: PLW0108 - later
-    workshop = Workshop(settings, safe, clock, stop, make_wire)
+    name = name or f"{socket.gethostname()}:{os.getpid()}"
+    flows = Flows(settings, safe, clock, stop, make_wire)
+    tokens = TokenDesk(store, safe, clock, name, stop, flows)
     house = House(
         settings=settings,
         store=store,
         safe=safe,
-        providers=workshop,
+        providers=Workshop(settings, safe, clock, stop, make_wire, tokens),
         clock=clock,
         entropy=entropy,
-        name=name or f"{socket.gethostname()}:{os.getpid()}",
+        name=name,
         stop=stop,
+        tokens=tokens,
     )
     return house
 

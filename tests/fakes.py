@@ -76,6 +76,9 @@ class NoWire:
     ) -> Reply:
         raise AssertionError(f"nothing is sent over a wire here: {method} {url}")
 
+    def told(self, name: str, remaining: float, resets_in_s: float | None = None) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

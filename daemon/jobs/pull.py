@@ -2,6 +2,7 @@
 
 1. Walk the change feed; each page's truths and refs are stored in the transaction that moves the cursor.
 2. Read the links that a hint points at, and those due for a read, in the provider's largest batches.
+   What nobody waits for leaves the reserve of the rate budget alone, and comes later where only that is left.
 3. Good news is applied page by page. Bad news that is rare (gone, re-opened, void) is read a second time,
    alone, and when there is too much of it at once the brake holds it for a person.
 """
@@ -14,20 +15,20 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from daemon.errors import BrakeApplied, CursorLost
+from daemon.errors import BrakeApplied, Rationed
 from daemon.house import House
+from daemon.jobs.feed import HINTS, follow_feed
+from daemon.jobs.judging import judged
 from daemon.jobs.visit import Visit
-from daemon.model import Asked, Changes, Observation
+from daemon.model import Asked, Observation
 from daemon.policy import brake_holds, poll_interval_s
-from daemon.reconcile import decide, is_before, understood
 from daemon.store import audit, changes, events, hints, integrations, links, records
-from daemon.store.changes import Applied, Subject
+from daemon.store.changes import Applied
 
 READS = 10_000
 """Links read in one run at most; what is left is due at the next tick."""
 
 PAGE = 100
-HINTS = 5_000
 
 HOLD = timedelta(hours=1)
 """After that what the brake holds is read again."""
@@ -45,102 +46,15 @@ class Reading:
 
 def pull(visit: Visit) -> None:
     """One run at one integration; raises the fault that ended it."""
-    _follow_feed(visit)
+    followed = follow_feed(visit)
     reading = _choose(visit)
     try:
         if reading.links:
             _read(visit, reading)
     except BrakeApplied:
-        _polled(visit)
+        _polled(visit, followed)
         raise
-    _polled(visit, brake_off=_brake_is_over(visit))
-
-
-# --- the change feed ----------------------------------------------------------------------------------
-
-
-def _follow_feed(visit: Visit) -> None:
-    integration = visit.integration
-    waiting = hints.waiting(integration.id, limit=HINTS)
-    nudges = [hint.id for hint in waiting if hint.ref is None]
-    if not visit.provider.can.change_feed:
-        _read_everything(visit, nudges)
-        return
-    is_due = integration.next_poll_at is None or integration.next_poll_at <= visit.now
-    if not is_due and not nudges:
-        return
-    cursor = integration.cursor
-    while not visit.house.stop.is_set():
-        visit.house.beat(visit.provider.can.deadline_s + 30)
-        try:
-            page = visit.provider.changed(cursor)
-        except CursorLost as error:
-            if cursor is None:
-                raise
-            _start_over(visit, error)
-            cursor = None
-            continue
-        _keep_page(visit, page, () if page.more else nudges)
-        cursor = page.cursor
-        if not page.more:
-            return
-
-
-def _read_everything(visit: Visit, nudges: Sequence[int]) -> None:
-    """Where there is no feed, "something changed" means a read of all that is open."""
-    now = visit.now
-
-    def work() -> None:
-        visit.lease.guard()
-        links.read_all_open(visit.integration.id, now)
-        hints.used(nudges, now)
-
-    if nudges:
-        visit.house.store.write("pull.nudged", work)
-
-
-def _keep_page(visit: Visit, page: Changes, nudges: Sequence[int]) -> None:
-    """Truths, refs and cursor in one transaction: a crash leaves all of them or none."""
-    by_ref = links.by_refs(visit.integration.id, [seen.ref for seen in page.observations])
-    judged, alarming = _judged(by_ref, page.observations)
-    now = visit.now
-
-    def work() -> tuple[int, int]:
-        visit.lease.guard()
-        moved = changes.apply(judged, now=now)
-        hints.used(nudges, now)  # first: the page may name the invoice of a nudge's own event
-        fresh = hints.note(
-            visit.integration.tenant_id, visit.integration.id, page.hints, source="feed", now=now
-        )
-        links.postpone([item.subject.link.id for item in alarming], now)
-        links.postpone(links.settled_by(visit.integration.id, page.payments), now)
-        if visit.integration.cursor is None:  # the feed tells from now on: what came before is read
-            links.read_all_open(visit.integration.id, now)
-        integrations.update(visit.integration.id, cursor=page.cursor)
-        return moved, fresh
-
-    moved, fresh = visit.house.store.write("pull.feed", work)
-    for name, count in (("changed", moved), ("hints", fresh)):
-        if count:
-            visit.tally.add(name, count)
-
-
-def _start_over(visit: Visit, error: CursorLost) -> None:
-    now = visit.now
-
-    def work() -> int:
-        visit.lease.guard()
-        integrations.update(visit.integration.id, cursor=None)
-        events.append(
-            visit.integration.tenant_id,
-            "integration.cursor_lost",
-            now=now,
-            integration_id=visit.integration.id,
-            data={"code": error.code, "sentence": error.message},
-        )
-        return links.read_all_open(visit.integration.id, now)
-
-    visit.tally.add("to_reread", visit.house.store.write("pull.start_over", work))
+    _polled(visit, followed, brake_off=_brake_is_over(visit))
 
 
 # --- reading ------------------------------------------------------------------------------------------
@@ -168,13 +82,42 @@ def _choose(visit: Visit) -> Reading:
 
 
 def _read(visit: Visit, reading: Reading) -> None:
+    """What is hinted at is urgent; what is merely due rides along as far as its batches have room."""
     asked = [Asked(ref, link.pushed_at) for ref, link in reading.links.items()]
+    batch = visit.provider.can.pull_batch
+    room = -(-len(reading.hint_ids) // batch) * batch
+    with visit.gate.urgent():
+        alarming = _read_these(visit, reading, asked[:room])
+    try:
+        alarming += _read_these(visit, reading, asked[room:])
+    except Rationed as error:
+        _read_later(visit, error)
+    if alarming:
+        with visit.gate.urgent():
+            _second_look(visit, reading, alarming, asked=len(asked))
+
+
+def _read_these(visit: Visit, reading: Reading, asked: Sequence[Asked]) -> list[Applied]:
+    """Apply what is harmless; returns what is not."""
     alarming: list[Applied] = []
-    for page in _pages(visit, visit.provider.pull(asked)):
+    for page in _pages(visit, visit.provider.pull(asked)) if asked else ():
         alarming += _take_in(visit, reading, page)
     visit.tally.add("read", len(asked))
-    if alarming:
-        _second_look(visit, reading, alarming, asked=len(asked))
+    return alarming
+
+
+def _read_later(visit: Visit, error: Rationed) -> None:
+    """What is still due waits until the budget has room for it again."""
+    now = visit.now
+    until = now + min(timedelta(seconds=error.retry_after or 0), HOLD)
+
+    def work() -> int:
+        visit.lease.guard()
+        still = links.due_for_pull(visit.integration.id, now, limit=READS)
+        links.postpone([link.id for link in still], until)
+        return len(still)
+
+    visit.tally.add("rationed", visit.house.store.write("pull.rationed", work))
 
 
 def _pages(visit: Visit, answers: Iterable[Observation]) -> Iterator[list[Observation]]:
@@ -197,45 +140,9 @@ def _pages(visit: Visit, answers: Iterable[Observation]) -> Iterator[list[Observ
 
 def _take_in(visit: Visit, reading: Reading, page: Sequence[Observation]) -> list[Applied]:
     """Apply what is harmless; returns what is not."""
-    judged, alarming = _judged(reading.links, page)
-    _apply(visit, reading, judged)
+    calm, alarming = judged(reading.links, page)
+    _apply(visit, reading, calm)
     return alarming
-
-
-def _judged(
-    by_ref: dict[str, records.Link], page: Sequence[Observation]
-) -> tuple[list[Applied], list[Applied]]:
-    """(to apply, alarming) for the observations that are about our links."""
-    ours = [(by_ref[seen.ref], seen) for seen in _newest(page) if seen.ref in by_ref]
-    known = changes.subjects([link for link, _seen in ours])
-    items = [_held_against(known[link.id], seen) for link, seen in ours]
-    alarming = [item for item in items if _alarms(item)]
-    alarmed = {item.subject.link.id for item in alarming}
-    return [item for item in items if item.subject.link.id not in alarmed], alarming
-
-
-def _held_against(subject: Subject, told: Observation) -> Applied:
-    seen = understood(subject.known, told)
-    if seen is not told:
-        log.warning("pull.other_currency", invoice=subject.invoice.id, ref=told.ref)
-    return Applied(subject, seen, decide(subject.known, seen))
-
-
-def _newest(page: Iterable[Observation]) -> Iterable[Observation]:
-    """One observation for each ref: where a page tells of an invoice twice, what was said last counts."""
-    by_ref: dict[str, Observation] = {}
-    for seen in page:
-        old = by_ref.get(seen.ref)
-        if old is None or not is_before(seen, old):
-            by_ref[seen.ref] = seen
-    return by_ref.values()
-
-
-def _alarms(item: Applied) -> bool:
-    """A void that we asked for ourselves is no bad news."""
-    alarm = item.change.alarming if item.change else None
-    asked_for = alarm == "void" and item.subject.link.void_requested_at is not None
-    return alarm is not None and not asked_for
 
 
 def _apply(visit: Visit, reading: Reading, items: Sequence[Applied]) -> None:
@@ -286,7 +193,7 @@ def _confirmed(visit: Visit, reading: Reading, alarming: Sequence[Applied]) -> l
         visit.house.beat(visit.provider.can.deadline_s + 30)
         ref = item.observation.ref
         for seen in visit.provider.pull([Asked(ref, item.subject.link.pushed_at)]):
-            calm, still = _judged({ref: item.subject.link}, [seen])
+            calm, still = judged({ref: item.subject.link}, [seen])
             _apply(visit, reading, calm)
             confirmed += still
     return confirmed
@@ -362,18 +269,20 @@ def _hold(visit: Visit, confirmed: Sequence[Applied], asked: int) -> None:
 # --- done ---------------------------------------------------------------------------------------------
 
 
-def _polled(visit: Visit, *, brake_off: bool = False) -> None:
+def _polled(visit: Visit, followed: bool, *, brake_off: bool = False) -> None:
+    """Where the feed was not followed it comes again at its pace, but nobody calls that a read."""
     now = visit.now
     interval_s = poll_interval_s(visit.integration.pace, visit.provider.can.min_poll_s)
     is_due = visit.integration.next_poll_at is None or visit.integration.next_poll_at <= now
 
     def work() -> None:
         visit.lease.guard()
-        values: dict[str, object] = {"polled_at": now}
+        values: dict[str, object] = {"polled_at": now} if followed else {}
         if is_due:
             values["next_poll_at"] = now + timedelta(seconds=interval_s)
         if brake_off:
             values["brake"] = None
-        integrations.update(visit.integration.id, **values)
+        if values:
+            integrations.update(visit.integration.id, **values)
 
     visit.house.store.write("pull.polled", work)

@@ -82,7 +82,11 @@ class Outgoing:
 def push(visit: Visit) -> None:
     """Send what is due at this integration, for a turn; raises the fault that ends the run. Where more is
     due then, the next run is asked for."""
-    house = visit.house
+    with visit.gate.urgent():
+        _push(visit, visit.house)
+
+
+def _push(visit: Visit, house: House) -> None:
     while not (house.stop.is_set() or house.pushes_paused or visit.gate.closed):
         due = links.due_for_push(visit.integration.id, visit.now, limit=BATCH)
         if not due:

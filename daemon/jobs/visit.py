@@ -16,6 +16,7 @@ import structlog
 from daemon.errors import (
     BrakeApplied,
     LeaseLost,
+    Rationed,
     RemoteError,
     Stopping,
     Throttled,
@@ -226,6 +227,10 @@ def _resume_at(
     """After trouble with the provider the integration pauses as a whole; others go on."""
     if gate.closed:
         return gate.closed
+    if isinstance(fault, Throttled) and gate.used_up:
+        return gate.used_up
+    if isinstance(fault, Rationed):  # the other calls go on
+        return now + timedelta(seconds=min(fault.retry_after or 0.0, PAUSE_S))
     if isinstance(fault, RemoteError):
         return retry_at(fault, gate.straight_failures, now, house.entropy.fraction())
     if isinstance(fault, WispbillError) and not isinstance(fault, PASSING):

@@ -230,6 +230,7 @@ class Capabilities:
     `lookup_lag_s`: how long a committed document may stay invisible to a look-up by our reference.
     `settle_s`: after that an unanswered call can no longer land. `deadline_s`: bound of one call.
     `concurrency`: calls in flight at once at one account (0: as many as there are workers).
+    `limits` bind each account, `app_limits` all accounts under one app of ours together.
     `feed_tells_all`: whether the change feed leaves out nothing that a poll of the open invoices would show;
     where it does, open ones are read at the integration's pace beside it.
     `webhook_bytes`: the largest delivery that the provider is known to send.
@@ -247,6 +248,7 @@ class Capabilities:
     max_number_length: int = 50
     max_lines: int = 100
     limits: tuple[Limit, ...] = ()
+    app_limits: tuple[Limit, ...] = ()
     webhook_bytes: int = 256 * 1024
     change_feed: bool = False
     feed_tells_all: bool = True

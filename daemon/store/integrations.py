@@ -166,8 +166,9 @@ def running() -> pw.Expression:
     return Integration.state.in_([state.value for state in RUNNING])
 
 
-LONGEST_PAUSE = timedelta(hours=2)
-"""No fault pauses an integration for so long: a later end was written by a clock that was wrong."""
+LONGEST_PAUSE = timedelta(hours=25)
+"""A day's quota that is used up pauses an integration for a day at most: a later end was written by a clock
+that was wrong."""
 
 
 def _free(now: datetime, mine: str | None) -> pw.Expression:

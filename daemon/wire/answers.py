@@ -58,14 +58,15 @@ def raise_for(
     )
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """`Retry-After` in seconds, at most an hour; None where there is none. A date counts from the reply's
-    own `Date`, so that no clock of ours is in it (RFC 9110, 10.2.3)."""
+def retry_after_s(headers: Mapping[str, str], most_s: float = MAX_RETRY_AFTER_S) -> float | None:
+    """`Retry-After` in seconds, at most `most_s` (an hour; longer where a day's limit is said to be used up,
+    for `Wire.told`); None where there is none. A date counts from the reply's own `Date`, so that no clock
+    of ours is in it (RFC 9110, 10.2.3)."""
     text = headers.get("retry-after", "").strip()
     if not text:
         return None
     seconds = float(text) if text.isascii() and text.isdigit() else _until(text, headers.get("date", ""))
-    return None if seconds is None else min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
+    return None if seconds is None else min(max(seconds, 0.0), most_s)
 
 
 def _until(then: str, now: str) -> float | None:

@@ -102,6 +102,9 @@ class HttpWire:
         finally:
             self._gate.leave(scope, ok=ok)
 
+    def told(self, name: str, remaining: float, resets_in_s: float | None = None) -> None:
+        self._gate.told(name, remaining, resets_in_s)
+
     def close(self) -> None:
         self._client.close()
 

@@ -38,6 +38,10 @@ class Gate(Protocol):
         """`ok` is False for silence, 5xx and 429."""
         ...
 
+    def told(self, name: str, remaining: float, resets_in_s: float | None = None) -> None:
+        """As `Wire.told`."""
+        ...
+
 
 class Wire(Protocol):
     """What an adapter sends through."""
@@ -56,6 +60,12 @@ class Wire(Protocol):
         """One request, no redirects, no retries. Returns the reply whatever its status; raises
         Unreachable (nothing was sent), OutcomeUnknown (no whole answer in time), Garbled (too large),
         Throttled or Stopping (the gate did not open)."""
+        ...
+
+    def told(self, name: str, remaining: float, resets_in_s: float | None = None) -> None:
+        """What the provider says is left of the limit of this `name`, and when it is whole again: 0 where
+        it refused a call for that limit. Corrects our own count downward, never upward; a name that no
+        limit has is ignored."""
         ...
 
     def close(self) -> None: ...

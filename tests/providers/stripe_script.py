@@ -81,6 +81,8 @@ class OpenGate:
 
     def leave(self, scope: str, *, ok: bool) -> None: ...
 
+    def told(self, name: str, remaining: float, resets_in_s: float | None = None) -> None: ...
+
 
 def a_stripe(script: Callable[[httpx.Request], httpx.Response], **settings: Any) -> Stripe:
     wire = HttpWire(

@@ -58,6 +58,9 @@ class LossyWire:
             raise OutcomeUnknown(party="Acme Pay")
         return reply
 
+    def told(self, name: str, remaining: float, resets_in_s: float | None = None) -> None:
+        self._inner.told(name, remaining, resets_in_s)
+
     def close(self) -> None:
         self._inner.close()
 

@@ -9,6 +9,7 @@ from typing import Any
 from unittest import mock
 
 from daemon.errors import OutcomeUnknown, Rejected
+from daemon.jobs import feed as following
 from daemon.jobs import pull as pulling
 from daemon.providers.stripe import feed, push, wire_client
 from daemon.providers.stripe.words import CUSTOMER_KEY
@@ -32,7 +33,7 @@ def no_mark_before_send() -> Patch:
 
 def cursor_first() -> Patch:
     """The feed's cursor is committed before what the page says."""
-    keep = pulling._keep_page
+    keep = following._keep_page
 
     def keep_page(visit: Any, page: Any, nudges: Any) -> None:
         visit.house.store.write(
@@ -40,7 +41,7 @@ def cursor_first() -> Patch:
         )
         keep(visit, page, nudges)
 
-    return mock.patch.object(pulling, "_keep_page", keep_page)
+    return mock.patch.object(following, "_keep_page", keep_page)
 
 
 def key_from_time() -> Patch:

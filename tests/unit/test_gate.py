@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
 
-from daemon.errors import Stopping, Throttled
+from daemon.clock import SystemClock
+from daemon.errors import Rationed, Stopping, Throttled
 from daemon.gate import IntegrationGate
 from daemon.model import Limit
 from tests.fakes import FrozenClock
@@ -92,3 +94,104 @@ def test_what_a_gate_counted_is_taken_over_by_the_next_holder() -> None:
     assert successor.straight_failures == 2
     with pytest.raises(Throttled):
         successor.enter("")
+
+
+# --- reserve, told quotas, concurrency ----------------------------------------------------------------
+
+DAY = Limit("", 10, 86_400, reserve=0.4, spares=("read",), name="day")
+
+
+def read(gate: IntegrationGate) -> None:
+    gate.enter("read")
+    gate.leave("read", ok=True)
+
+
+def test_bulk_reads_leave_the_reserve_to_pushes_and_urgent_reads() -> None:
+    gate = a_gate(FrozenClock(), DAY)
+    for _ in range(6):
+        read(gate)
+
+    with pytest.raises(Rationed):
+        read(gate)
+    with gate.urgent():
+        read(gate)
+    call(gate)
+
+    assert gate.left("day") == 2
+    assert gate.used_up is None
+
+
+def test_once_an_urgent_work_is_over_reads_are_spared_again() -> None:
+    gate = a_gate(FrozenClock(), DAY)
+    gate.told("day", 4)
+    with pytest.raises(ZeroDivisionError), gate.urgent():
+        raise ZeroDivisionError
+
+    with pytest.raises(Rationed):
+        read(gate)
+
+
+def test_what_the_provider_tells_of_a_day_closes_the_gate_until_then() -> None:
+    clock = FrozenClock()
+    gate = a_gate(clock, DAY)
+    gate.told("day", 0, 20_000)
+
+    with pytest.raises(Throttled) as caught:
+        call(gate)
+
+    assert not isinstance(caught.value, Rationed)
+    assert caught.value.retry_after == pytest.approx(20_000)
+    assert gate.used_up == clock.now() + timedelta(seconds=20_000)
+    successor = a_gate(clock, DAY)
+    successor.load(*gate.dump())
+    assert successor.used_up == gate.used_up
+
+
+def test_a_minute_that_is_used_up_parks_nothing() -> None:
+    gate = a_gate(FrozenClock(), Limit("", 60, 60, name="minute"))
+    gate.told("minute", 0, 50)
+
+    with pytest.raises(Throttled):
+        call(gate)
+
+    assert gate.used_up is None
+
+
+def test_no_more_calls_are_in_flight_than_the_account_bears() -> None:
+    clock = FrozenClock()
+    gate = IntegrationGate(party="memory", limits=(), clock=clock, stop=threading.Event(), concurrency=2)
+    gate.enter("")
+    gate.enter("")
+
+    with pytest.raises(Throttled):
+        gate.enter("")
+    gate.leave("", ok=True)
+    gate.enter("")
+
+    assert gate.calls == 3
+
+
+def test_calls_of_many_threads_never_outnumber_the_concurrency() -> None:
+    stop = threading.Event()
+    gate = IntegrationGate(party="memory", limits=(), clock=SystemClock(), stop=stop, concurrency=2)
+    lock, there, most = threading.Lock(), 0, 0
+
+    def work() -> None:
+        nonlocal there, most
+        for _ in range(20):
+            gate.enter("")
+            with lock:
+                there += 1
+                most = max(most, there)
+            with lock:
+                there -= 1
+            gate.leave("", ok=True)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert most <= 2
+    assert gate.calls == 120

@@ -5,15 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from daemon.clock import to_micros
 from daemon.errors import NotYet, OutcomeUnknown, Throttled
-from daemon.model import Limit, StepState
+from daemon.model import StepState
 from daemon.policy import (
     Breaker,
-    Bucket,
     Move,
     StepRules,
     StepView,
@@ -21,8 +17,6 @@ from daemon.policy import (
     next_move,
     poll_interval_s,
     retry_at,
-    share_of,
-    take,
     wait_before_sending_anew,
 )
 
@@ -176,100 +170,6 @@ def test_a_breaker_survives_being_stored() -> None:
 
     assert Breaker.load(opened.dump()) == opened
     assert Breaker.load({}) == Breaker()
-
-
-# --- rate budget --------------------------------------------------------------------------------------
-
-PER_SECOND, PER_DAY = Limit("", 5, 1), Limit("", 100, 86_400)
-
-
-def test_a_full_bucket_gives_a_quarter_at_once_and_then_says_how_long_to_wait() -> None:
-    limit = Limit("", 20, 1)
-    buckets: dict[str, Bucket] = {}
-    for _ in range(5):
-        buckets, wait_s = take(buckets, [limit], "", NOW)
-        assert wait_s == 0
-
-    unchanged, wait_s = take(buckets, [limit], "", NOW)
-
-    assert wait_s == pytest.approx(0.05)
-    assert unchanged == buckets
-
-
-@given(st.lists(st.floats(0, 0.2), max_size=80))
-def test_no_second_sees_more_than_the_provider_publishes(pauses: list[float]) -> None:
-    published = Limit("", 25, 1)
-    (kept,) = share_of([published], 0.8)
-    buckets, at, calls = {}, NOW, []
-    for pause_s in pauses:
-        at += timedelta(seconds=pause_s)
-        buckets, wait_s = take(buckets, [kept], "", at)
-        calls += [] if wait_s else [at]
-
-    for first in calls:
-        assert sum(1 for call in calls if 0 <= (call - first).total_seconds() < 1) <= published.calls
-
-
-def test_the_strictest_limit_decides_and_takes_nothing_from_the_others() -> None:
-    buckets = {"/86400": Bucket(0.0, to_micros(NOW))}
-
-    after_taking, wait_s = take(buckets, [PER_SECOND, PER_DAY], "", NOW)
-
-    assert wait_s == pytest.approx(864)
-    assert after_taking == buckets
-
-
-def test_a_limit_of_one_scope_binds_no_other() -> None:
-    limits = [Limit("search", 1, 1)]
-    buckets, _ = take({}, limits, "search", NOW)
-
-    assert take(buckets, limits, "search", NOW)[1] > 0
-    assert take(buckets, limits, "invoices", NOW)[1] == 0
-
-
-def test_a_limit_for_each_scope_is_kept_for_each_and_beside_the_account_s_own() -> None:
-    limits = [Limit("*", 4, 1), Limit("", 8, 1)]
-    buckets, _ = take({}, limits, "", NOW)
-
-    assert take(buckets, limits, "", NOW)[1] > 0
-    buckets, wait_s = take(buckets, limits, "search", NOW)
-    assert wait_s == 0
-    assert take(buckets, limits, "invoices", NOW)[1] > 0
-
-
-def test_a_day_s_budget_is_not_forgotten_overnight() -> None:
-    spent = {"/86400": Bucket(0.0, to_micros(NOW))}
-
-    half_a_day, _ = take(spent, [PER_DAY], "", NOW + timedelta(hours=12))
-
-    assert half_a_day["/86400"].tokens == pytest.approx(49)
-
-
-@given(st.lists(st.floats(0, 0.7), max_size=80))
-def test_from_empty_no_window_sees_more_than_the_share(pauses: list[float]) -> None:
-    """The empty bucket's next window, cut into any pauses."""
-    buckets, at, taken = {"/1": Bucket(0.0, to_micros(NOW))}, NOW, 0
-    for pause_s in pauses:
-        at += timedelta(seconds=pause_s)
-        if at - NOW > timedelta(seconds=1):
-            break
-        buckets, wait_s = take(buckets, [PER_SECOND], "", at)
-        taken += wait_s == 0
-
-    assert taken <= PER_SECOND.calls
-
-
-def test_a_clock_set_back_refills_nothing() -> None:
-    spent = {"/1": Bucket(0.0, to_micros(NOW))}
-
-    assert take(spent, [PER_SECOND], "", NOW - timedelta(days=1))[1] > 0
-
-
-def test_our_share_of_what_is_published() -> None:
-    published = [Limit("", 100, 1), Limit("", 1, 60)]
-
-    assert share_of(published, 0.8) == (Limit("", 80, 1), Limit("", 1, 60))
-    assert share_of(published, 0.8, calls_per_second=3) == (Limit("", 3, 1.0),)
 
 
 # --- brake and pace -----------------------------------------------------------------------------------

@@ -43,6 +43,9 @@ class OpenGate:
     def leave(self, scope: str, *, ok: bool) -> None:
         self.seen.append(("leave", scope, ok))
 
+    def told(self, name: str, remaining: float, resets_in_s: float | None = None) -> None:
+        self.seen.append(("told", name, remaining, resets_in_s))
+
 
 @contextmanager
 def a_server(answer: Callable[[socket.socket, threading.Event], None]) -> Iterator[str]:

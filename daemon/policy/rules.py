@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
 from daemon.clock import from_micros, to_micros
 from daemon.errors import NotYet, RemoteError
-from daemon.model import Document, Limit, StepState
+from daemon.model import Document, StepState
 
 # --- one durable step (reliability: push protocol) ---------------------------------------------------
 
@@ -146,59 +146,6 @@ class Breaker:
             return Breaker(straight, start, calls, failures, self.opened, self.open_until)
         pause_s = min(OPEN_CAP_S, OPEN_S * 2 ** min(self.opened, 10))
         return Breaker(straight, start, calls, failures, self.opened + 1, at + pause_s * 1_000_000)
-
-
-# --- rate budget --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """A token bucket as stored: tokens left at a moment. Long windows (a day, a month) survive restarts.
-
-    For a window of up to a minute it holds a quarter of its limit: at a share of 80 % of what is published,
-    a full bucket and a window's refill together are just what is published.
-    """
-
-    tokens: float
-    at: int
-
-    @classmethod
-    def full(cls, limit: Limit, now: datetime) -> Bucket:
-        return cls(_holds(limit), to_micros(now))
-
-    def refilled(self, limit: Limit, now: datetime) -> Bucket:
-        elapsed_s = max(0, to_micros(now) - self.at) / 1e6
-        tokens = min(_holds(limit), self.tokens + elapsed_s * limit.calls / limit.per_s)
-        return Bucket(tokens, to_micros(now))
-
-
-def _holds(limit: Limit) -> float:
-    return max(1.0, limit.calls / 4) if limit.per_s <= 60 else float(limit.calls)
-
-
-def take(
-    buckets: Mapping[str, Bucket], limits: Sequence[Limit], scope: str, now: datetime
-) -> tuple[dict[str, Bucket], float]:
-    """Take one call of `scope` from every limit that it falls under. Returns the new buckets and 0, or
-    the old ones and the seconds to wait."""
-    taken = dict(buckets)
-    wait_s = 0.0
-    for limit in limits:
-        if limit.scope and limit.scope not in (scope, "*"):
-            continue
-        name = f"{f'*{scope}' if limit.scope == '*' else limit.scope}/{limit.per_s:g}"
-        bucket = taken.get(name, Bucket.full(limit, now)).refilled(limit, now)
-        if bucket.tokens < 1:
-            wait_s = max(wait_s, (1 - bucket.tokens) * limit.per_s / limit.calls)
-        taken[name] = Bucket(bucket.tokens - 1, bucket.at)
-    return (dict(buckets), wait_s) if wait_s > 0 else (taken, 0.0)
-
-
-def share_of(limits: Sequence[Limit], share: float, calls_per_second: float = 0) -> tuple[Limit, ...]:
-    """The limits as we keep them: `share` of what is published, or the operator's own rate."""
-    if calls_per_second > 0:
-        return (Limit("", max(1, round(calls_per_second)), 1.0),)
-    return tuple(Limit(x.scope, max(1, int(x.calls * share)), x.per_s) for x in limits)
 
 
 # --- brake --------------------------------------------------------------------------------------------
