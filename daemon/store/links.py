@@ -215,9 +215,9 @@ def any_under_way(integration_id: str) -> bool:
 
 
 def read_all_open(integration_id: str, now: datetime) -> int:
-    """Inside a transaction: every link whose invoice is not closed for good is due for a read."""
-    closed = [status.value for status in CLOSED if status is not PaymentStatus.PAID]
-    invoices = Invoice.select(Invoice.id).where(Invoice.payment_status.not_in(closed))
+    """Inside a transaction: every link whose invoice is not void is due for a read: what was paid, or
+    refunded, may have been given back meanwhile, or have bounced."""
+    invoices = Invoice.select(Invoice.id).where(Invoice.payment_status != PaymentStatus.VOID.value)
     return int(
         Link.update(next_pull_at=now)
         .where(
