@@ -8,19 +8,21 @@ import os
 import sys
 import time
 
+from tests.simulation.parties import PARTIES, named
 from tests.simulation.points import POINTS, Blow
 from tests.simulation.runner import LEAST_CRASHES, Tally, replay, run_over
 
 
 def main() -> int:
     options = _options()
+    among = tuple(map(named, options.provider)) or PARTIES
     if options.replay is not None:
-        *lines, verdict = replay(options.replay)
+        *lines, verdict = replay(options.replay, among)
         print("\n".join([*lines, verdict] if options.trace else [verdict]))
         return 0 if verdict.endswith("kept") else 1
     seeds = range(options.first, options.first + options.seeds)
     started = time.monotonic()
-    tally = run_over(seeds, options.processes, _told)
+    tally = run_over(seeds, options.processes, _told, among)
     seconds = time.monotonic() - started
     _report(tally, seconds)
     enough = options.seeds < 300 or not tally.neglected()
@@ -34,6 +36,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--replay", type=int, metavar="SEED", help="live one seed again")
     parser.add_argument("--trace", action="store_true", help="with --replay: print every step of it")
+    parser.add_argument("--provider", action="append", default=[], help="only this one; repeatable")
     return parser.parse_args()
 
 

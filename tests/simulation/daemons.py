@@ -143,7 +143,7 @@ class Daemon:
             self._receiver = receiver_app(house)
         answered: list[str] = []
         setup_testing_defaults(environ)
-        environ["PATH_INFO"] = f"{ROOT}integrations/{self.world.integration_id}"
+        environ["PATH_INFO"] = ROOT + self.world.party.hook_path(self.world.integration_id)
         self.job = "hook"
         body = self._receiver(environ, lambda status, *_rest: answered.append(status))
         getattr(body, "close", lambda: None)()
@@ -169,14 +169,12 @@ class Daemon:
         if self.dead:
             raise Crash("dead already")
 
-    def point_of(self, method: str, url: str) -> str:
-        if method != "GET":
+    def point_of(self, writes: bool, url: str) -> str:
+        if writes:
             return "send:provider-committed"
         if self.job == "push":
             return "look:during"
-        if "/v1/events" in url:
-            return "feed:page-n" if "starting_after" in url else "feed:page-1"
-        return "read:during"
+        return self.world.party.feeds(url) or "read:during"
 
     def tell(self, what: str) -> None:
         self.world.tell(f"{self.full_name} {what}")

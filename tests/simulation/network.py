@@ -10,15 +10,16 @@ import httpx
 
 from daemon.wire import HttpWire, Reply
 from tests.simulation.chance import Chance, TrueTime
+from tests.simulation.parties.party import Party
 from tests.simulation.points import Crash
 
 if TYPE_CHECKING:
     from tests.simulation.daemons import Daemon
 
 READ_TIMEOUT_S = 20.0
-LATEST_LANDING_S = 110.0
-"""The longest that a request is held up before it reaches the provider; `settle_s` of the adapters is
-longer, as their providers promise."""
+SOONER_S = 5.0
+"""A request that is held up reaches the provider so much sooner than `settle_s` of its adapter says, as its
+provider promises."""
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ class Weather:
 class Network:
     """The network of one world. `late` holds the requests that are still on their way."""
 
-    provider: httpx.BaseTransport
+    party: Party
     time: TrueTime
     chance: Chance
     weather: Weather
@@ -56,11 +57,12 @@ class Network:
                 self.late.remove(item)
                 self.time.elapsed_s = max(self.time.elapsed_s, item[0])
                 with suppress(httpx.TransportError):
-                    self.provider.handle_request(item[1]).read()
+                    self.party.transport.handle_request(item[1]).read()
         self.time.elapsed_s = until_s
 
     def hold_up(self, request: httpx.Request) -> None:
-        self.late.append((self.time.elapsed_s + self.chance.between(1, LATEST_LANDING_S), _copy(request)))
+        latest_s = self.party.settle_s() - SOONER_S
+        self.late.append((self.time.elapsed_s + self.chance.between(1, latest_s), _copy(request)))
 
 
 class Road(httpx.BaseTransport):
@@ -73,14 +75,14 @@ class Road(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         daemon, network = self._daemon, self._network
         daemon.insist_alive()
-        writes = request.method != "GET"
+        writes = network.party.writes(request)
         if writes:
             daemon.world.promises.before_send(request)
         network.wait(network.chance.between(0.05, 0.4))
         if writes:
             self._cut_off_in_the_middle(request)
         response = self._carry(request, writes)
-        daemon.reach(daemon.point_of(request.method, str(request.url)))
+        daemon.reach(daemon.point_of(writes, str(request.url)))
         return response
 
     def _cut_off_in_the_middle(self, request: httpx.Request) -> None:
@@ -108,7 +110,7 @@ class Road(httpx.BaseTransport):
         return self._ask(request)
 
     def _ask(self, request: httpx.Request) -> httpx.Response:
-        response = self._network.provider.handle_request(request)
+        response = self._network.party.transport.handle_request(request)
         response.read()
         said = response.headers.get("idempotent-replayed")
         self._daemon.tell(
@@ -152,9 +154,10 @@ class ProbedWire(HttpWire):
     def __init__(self, daemon: Daemon, network: Network, party: str, **rest: Any) -> None:
         super().__init__(party, transport=Road(daemon, network), clock=daemon.clock, **rest)
         self._daemon = daemon
+        self._network = network
 
     def request(self, method: str, url: str, **rest: Any) -> Reply:
-        writes = method != "GET"
+        writes = self._network.party.writes(httpx.Request(method, url))
         if writes:
             self._daemon.reach("send:before-first-byte")
         reply = super().request(method, url, **rest)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 
+from tests.simulation.parties import PARTIES, Party, party_of
 from tests.simulation.points import POINTS, Blow
 from tests.simulation.template import Template
 from tests.simulation.world import Outcome, live
@@ -43,43 +45,56 @@ class Tally:
         return [point for point in POINTS if self.crashes(point) < least]
 
 
-def run(seeds: Iterable[int], *, stop_at_first: bool = False) -> Tally:
-    """Live these seeds in this process."""
+def run(
+    seeds: Iterable[int], *, stop_at_first: bool = False, among: tuple[type[Party], ...] = PARTIES
+) -> Tally:
+    """Live these seeds in this process, ten in a row about each of the parties."""
     tally = Tally()
-    template = Template()
-    try:
+    with ExitStack() as stack:
+        templates: dict[type[Party], Template] = {}
         for seed in seeds:
-            tally.add(live(seed, template))
+            party = party_of(seed, among)
+            if party not in templates:
+                templates[party] = Template(party)
+                stack.callback(templates[party].remove)
+            tally.add(live(seed, templates[party]))
             if stop_at_first and tally.broken:
                 break
-    finally:
-        template.remove()
     return tally
 
 
-def run_over(seeds: range, processes: int, told: Callable[[Tally], None] = lambda _tally: None) -> Tally:
+def run_over(
+    seeds: range,
+    processes: int,
+    told: Callable[[Tally], None] = lambda _tally: None,
+    among: tuple[type[Party], ...] = PARTIES,
+) -> Tally:
     """Live these seeds over several processes; `told` hears how far it is."""
     if processes <= 1:
-        return run(seeds)
+        return run(seeds, among=among)
     total = Tally()
     chunks = [range(first, min(first + 25, seeds.stop)) for first in range(seeds.start, seeds.stop, 25)]
     with multiprocessing.get_context("fork").Pool(processes) as pool:
-        for part in pool.imap_unordered(run, chunks):
+        for part in pool.imap_unordered(partial(run, among=among), chunks):
             total.merge(part)
             told(total)
     return total
 
 
-def find(seeds: Iterable[int], planted: AbstractContextManager[None] | None = None) -> tuple[int, str] | None:
+def find(
+    seeds: Iterable[int],
+    planted: AbstractContextManager[None] | None = None,
+    among: tuple[type[Party], ...] = PARTIES,
+) -> tuple[int, str] | None:
     """The first seed that breaks a promise, with its sentence."""
     with planted or nullcontext():
-        tally = run(seeds, stop_at_first=True)
+        tally = run(seeds, stop_at_first=True, among=among)
     return next(iter(tally.broken.items()), None)
 
 
-def replay(seed: int) -> Iterator[str]:
+def replay(seed: int, among: tuple[type[Party], ...] = PARTIES) -> Iterator[str]:
     """Every line of a seed's trace, then what it came to."""
-    template = Template()
+    template = Template(party_of(seed, among))
     try:
         outcome = live(seed, template, keep_lines=True)
     finally:

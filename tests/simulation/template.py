@@ -10,22 +10,20 @@ from pathlib import Path
 import structlog
 
 from daemon import app
-from daemon.model import AccountInfo, Mode
 from daemon.settings import Settings
-from daemon.store import customers, integrations, tenants, webhook
-from daemon.store.secrets import CREDENTIALS
-from daemon.store.webhook import WebhookKeys
+from daemon.store import customers, tenants
 from daemon.vault import MasterKeys
-from tests.simulation.account import ACCOUNT, BASE_URL, SECRET_KEY, WEBHOOK_SECRET
 from tests.simulation.chance import Chance, HouseClock, TrueTime
+from tests.simulation.parties import Party
 
 RAM = Path("/dev/shm")
 
 
 class Template:
-    """One process's folder with the database of all its worlds, one at a time."""
+    """One process's folder with the database of all its worlds about one provider, one at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, party: type[Party]) -> None:
+        self.party = party
         where = RAM if RAM.is_dir() else None
         self.folder = Path(tempfile.mkdtemp(prefix="wispbill-simulation-", dir=where))
         self.settings = Settings.model_validate(
@@ -79,23 +77,7 @@ class Template:
                     now=now,
                     entropy=entropy,
                 )
-            integration = integrations.add(
-                tenant_id=tenant.id,
-                customer_id=None,
-                provider="stripe",
-                mode=Mode.SANDBOX.value,
-                label="Stripe",
-                settings={},
-                account=AccountInfo(ACCOUNT, "WISP 1", Mode.SANDBOX),
-                base_url=BASE_URL,
-                pace="realtime",
-                actor="test",
-                now=now,
-                entropy=entropy,
-            )
-            house.safe.put(integration, CREDENTIALS, {"secret_key": SECRET_KEY})
-            self.integration_id = integration.id
-            webhook.keep(house.safe, integration, WebhookKeys(f"{BASE_URL}/hook", (WEBHOOK_SECRET,)))
+            self.integration_id = self.party.connect(house, tenant)
 
         house.store.write("template", work)
         house.store.db.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")

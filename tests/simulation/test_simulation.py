@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.parties import StripeParty
 from tests.simulation.planted import BUGS, planted, seeds_for
 from tests.simulation.points import TRANSACTIONS
 from tests.simulation.runner import find, run_over
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 300
+STRIPE = (StripeParty,)
 NOT_OF_A_DAEMON_AT_WORK = (
     "brake.release",
     "guard",
@@ -32,7 +34,7 @@ NOT_OF_A_DAEMON_AT_WORK = (
 
 
 def test_every_promise_is_kept_in_300_worlds_that_crash_at_every_point() -> None:
-    tally = run_over(range(SEEDS), os.cpu_count() or 1)
+    tally = run_over(range(SEEDS), os.cpu_count() or 1, among=STRIPE)
 
     assert tally.broken == {}
     assert tally.neglected() == []
@@ -40,7 +42,7 @@ def test_every_promise_is_kept_in_300_worlds_that_crash_at_every_point() -> None
 
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_is_found(bug: str) -> None:
-    found = find(seeds_for(bug, range(SEEDS)), planted(bug))
+    found = find(seeds_for(bug, range(SEEDS)), planted(bug), among=STRIPE)
 
     assert found is not None, f"{bug} lived through {SEEDS} worlds"
 

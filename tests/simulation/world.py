@@ -14,12 +14,9 @@ from typing import Any
 from daemon.errors import InvalidInput
 from daemon.house import House
 from daemon.jobs import intake
-from daemon.providers.stripe import feed, wire_client
-from daemon.providers.stripe import pull as reading
 from daemon.settings import Settings
 from daemon.store import backup, integrations, invoices, links, restore, tenants
 from daemon.vault import MasterKeys
-from tests.simulation.account import Account
 from tests.simulation.chance import Chance, HouseClock, TrueTime
 from tests.simulation.daemons import Daemon
 from tests.simulation.network import Network, Weather
@@ -62,13 +59,13 @@ class World:
         self.time = TrueTime()
         self.clock = HouseClock(self.time)
         self.plan = Plan.of(seed, Chance(seed, "plan"))
-        self.account = Account(self.time, Chance(seed, "provider"), Chance(seed, "people"))
+        self.party = template.party(self.time, Chance(seed, "provider"), Chance(seed, "people"))
         weather = (
             Weather()
             if self.plan.needs("pull.hold")
             else Weather.bad(Chance(seed, "weather"), surely=self.plan.needs("push.fault", "push.fell_short"))
         )
-        self.network = Network(self.account.transport, self.time, Chance(seed, "network"), weather)
+        self.network = Network(self.party, self.time, Chance(seed, "network"), weather)
         self.promises = Promises(self)
         self._digest = hashlib.sha256()
         self._lines: list[str] | None = [] if keep_lines else None
@@ -107,9 +104,7 @@ class World:
         return outcome
 
     def _be_born(self) -> None:
-        self.account.misbehave(self.plan)
-        feed.PAGE = wire_client.PAGE = 3
-        reading.SINGLE_READS = self.dice.choice((1, 50))
+        self.party.misbehave(self.plan)
         for bill in self.bills[:1]:
             self.enter(bill)
 
@@ -196,7 +191,7 @@ class World:
             return
         number = self.dice.choice(there)
         if self.plan.needs("push.void_refused"):
-            for what in self.account.pay_by_number(number):
+            for what in self.party.pay_by_number(number):
                 self.tell(what)
 
         def work(house: House) -> bool:
@@ -231,12 +226,12 @@ class World:
     # --- the provider's side --------------------------------------------------------------------------
 
     def _somebody_acts(self) -> None:
-        for what in self.account.act(self.plan):
+        for what in self.party.act(self.plan):
             self.tell(what)
 
     def _deliver(self) -> None:
         """The provider's webhooks, as badly as webhooks come."""
-        for environ, report in self.account.deliveries():
+        for environ, report in self.party.deliveries():
             daemon = self.dice.choice(self.daemons)
             status = daemon.attempt(lambda house, d=daemon, e=environ: d.receive(house, e))
             self.tell(f"webhook answered {status}")
@@ -318,7 +313,7 @@ class World:
         self.calm = True
         self.plan.armed.clear()
         self.network.weather = Weather()
-        self.account.behave()
+        self.party.behave()
         self.clock.off_s = 0.0
         self.tell("calm")
         for bill in self.bills:

@@ -1,45 +1,46 @@
-"""The other side: the account at the provider, with everybody who acts on it without asking us."""
+"""Stripe: what really happened there is known fact by fact."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from daemon.model import FactKind
-from daemon.sandbox.faults import Fault, FaultKind, Faults
+import httpx
+
+from daemon.clock import to_unix
+from daemon.model import DocStatus, FactKind
+from daemon.providers.stripe import feed, wire_client
+from daemon.providers.stripe import pull as reading
+from daemon.reconcile import effective
+from daemon.sandbox.faults import Fault, FaultKind
 from daemon.sandbox.stripe import StripeDouble
 from daemon.sandbox.stripe.records import Dispute, Endpoint, Invoice, Payment, Refund
 from daemon.sandbox.transport import SandboxTransport
+from daemon.store import changes, records
 from tests.simulation.chance import Chance, TrueTime
+from tests.simulation.parties.party import HOOK_FAULTS, Party, Record
 from tests.simulation.points import Plan
 
-ACCOUNT = "acct_simulation0001"
-SECRET_KEY = "sk_test_simulation0123456789"
 WEBHOOK_SECRET = "whsec_simulation0123456789"
-BASE_URL = "http://stripe.simulation"
 OURS = "wispbill_invoice"
 OUR_PAYER = "wispbill_customer"
+TOLD_S = 29 * 86400
+"""That an invoice was sent, Stripe tells for 30 days; after a restore later than that it is sent again."""
 
 Books = dict[tuple[FactKind, str], int]
 """Money facts that count, in minor units."""
 
-PROVIDER_FAULTS = (
-    FaultKind.THROTTLED,
-    FaultKind.LOCK_TIMEOUT,
-    FaultKind.ERROR_BEFORE,
-    FaultKind.ERROR_STORED,
-    FaultKind.ERROR_AFTER,
-    FaultKind.GARBLED,
-)
-HOOK_FAULTS = (
-    FaultKind.HOOK_DROPPED,
-    FaultKind.HOOK_DUPLICATED,
-    FaultKind.HOOK_DELAYED,
-    FaultKind.HOOK_REORDERED,
-    FaultKind.HOOK_FORGED,
-)
+STATUS = {
+    "draft": DocStatus.DRAFT,
+    "open": DocStatus.OPEN,
+    "paid": DocStatus.PAID,
+    "void": DocStatus.VOID,
+    "uncollectible": DocStatus.UNCOLLECTIBLE,
+}
 
 
 class Unchecked(dict[str, str]):
@@ -49,20 +50,32 @@ class Unchecked(dict[str, str]):
         return owner
 
 
-class Account:
+class StripeParty(Party):
     """Our account at the double, its payers and their banks, and the people at its dashboard."""
 
+    provider = "stripe"
+    account_id = "acct_simulation0001"
+    hook_header = "Stripe-Signature"
+
     def __init__(self, time: TrueTime, entropy: Chance, people: Chance) -> None:
-        self._people = people
-        self._faults = Faults(entropy=entropy)
-        self._double = StripeDouble(time, entropy, faults=self._faults)
-        self._books = self._double.add_account(SECRET_KEY, ACCOUNT, default_currency="eur", country="DE")
+        super().__init__(time, entropy, people)
+        self._double = StripeDouble(time, entropy, faults=self.faults)
+        key = self.credentials()["secret_key"]
+        self._books = self._double.add_account(key, self.account_id, default_currency="eur", country="DE")
         self._ledger: Any = self._books._ledger
         self.transport = SandboxTransport(self._double, time)
         self.sent: Counter[str] = Counter()
         self.stranger: str | None = None
         self._stale = 0.0
         self._count_sent()
+
+    @classmethod
+    def credentials(cls) -> dict[str, Any]:
+        return {"secret_key": "sk_test_simulation0123456789"}
+
+    @classmethod
+    def webhook_secret(cls) -> str:
+        return WEBHOOK_SECRET
 
     def _count_sent(self) -> None:
         emit = self._ledger.emit
@@ -77,13 +90,15 @@ class Account:
     # --- bad days -------------------------------------------------------------------------------------
 
     def misbehave(self, plan: Plan) -> None:
-        people = self._people
+        people = self.people
+        feed.PAGE = wire_client.PAGE = 3
+        reading.SINGLE_READS = people.choice((1, 50))
         most = people.choice((0.0, 0.02, 0.08))
         if plan.needs("push.fault", "push.fell_short"):
             most = 0.15
         if plan.needs("pull.hold"):
             most = 0.0
-        self._faults.set_odds({kind: people.between(0, most) for kind in PROVIDER_FAULTS + HOOK_FAULTS})
+        self.faults.set_odds({kind: people.between(0, most) for kind in self.faults_of + HOOK_FAULTS})
         self._stale = 0.0 if plan.needs("pull.hold") else people.choice((0.0, 0.4))
         if people.happens(0.5):
             self._ledger.numbers = Unchecked()
@@ -93,7 +108,7 @@ class Account:
                     "we_1",
                     self._ledger.next_seq(),
                     self._ledger.now,
-                    f"{BASE_URL}/hook",
+                    f"{self.base_url()}/hook",
                     ("*",),
                     WEBHOOK_SECRET,
                 )
@@ -102,7 +117,7 @@ class Account:
             self.stranger = self._meet_stranger()
 
     def behave(self) -> None:
-        self._faults.clear()
+        self.faults.clear()
         for endpoint in list(self._ledger.endpoints):
             self._ledger.endpoints.remove(endpoint.id)
 
@@ -116,36 +131,29 @@ class Account:
     def act(self, plan: Plan) -> Iterator[str]:
         """Somebody does something with one of our invoices; yields what, for the trace. Its event may be
         listed late; other lists show at once, as Stripe says."""
-        if self._people.happens(self._stale):
-            self._faults.add(Fault(FaultKind.STALE_LIST, on="GET /v1/events"))
-        if self.stranger and self._people.happens(0.9 if plan.needs("pull.foreign") else 0.3):
-            yield from self._try("a stranger pays", lambda: self._books.pay(self.stranger or "", 500))
+        if self.people.happens(self._stale):
+            self.faults.add(Fault(FaultKind.STALE_LIST, on="GET /v1/events"))
+        if self.stranger and self.people.happens(0.9 if plan.needs("pull.foreign") else 0.3):
+            yield from self.deed("a stranger pays", lambda: self._books.pay(self.stranger or "", 500))
         if plan.needs("pull.hold"):
-            live = [invoice for invoice in self.ours() if invoice.status == "open" and self.sent[invoice.id]]
+            live = [invoice for invoice in self._ours() if invoice.status == "open" and self.sent[invoice.id]]
             for invoice in live if len(live) > 1 else ():
-                yield from self._try(f"{invoice.id} voided", lambda i=invoice: self._books.void(i.id))
+                yield from self.deed(f"{invoice.id} voided", lambda i=invoice: self._books.void(i.id))
             return
-        ours = self.ours()
+        ours = self._ours()
         if not ours:
             return
-        invoice = self._people.choice(ours)
-        name, deed = self._people.choice(self._deeds(invoice))
-        yield from self._try(f"{invoice.id} {name}", deed)
+        invoice = self.people.choice(ours)
+        name, deed = self.people.choice(self._deeds(invoice))
+        yield from self.deed(f"{invoice.id} {name}", deed)
 
     def pay_by_number(self, number: str) -> Iterator[str]:
-        for invoice in self.ours():
+        for invoice in self._ours():
             if invoice.number == number:
-                yield from self._try(f"{invoice.id} paid", lambda i=invoice: self._books.pay(i.id))
-
-    def _try(self, what: str, deed: Callable[[], object]) -> Iterator[str]:
-        try:
-            deed()
-        except (ValueError, KeyError):
-            return
-        yield what
+                yield from self.deed(f"{invoice.id} paid", lambda i=invoice: self._books.pay(i.id))
 
     def _deeds(self, invoice: Invoice) -> list[tuple[str, Callable[[], object]]]:
-        books, ref, people = self._books, invoice.id, self._people
+        books, ref, people = self._books, invoice.id, self.people
         if invoice.status == "draft":
             return [("looked at", lambda: None)]
         rest = invoice.amount_remaining
@@ -203,18 +211,53 @@ class Account:
 
     # --- the truth ------------------------------------------------------------------------------------
 
-    def ours(self) -> list[Invoice]:
+    def _ours(self) -> list[Invoice]:
         return [invoice for invoice in self._ledger.invoices if OURS in invoice.metadata]
 
     def payers(self, reference: str) -> list[str]:
         """The customers that carry our reference."""
         return [c.id for c in self._ledger.customers if c.metadata.get(OUR_PAYER) == reference]
 
-    def invoice(self, ref: str) -> Invoice | None:
-        found: Invoice | None = self._ledger.invoices.get(ref)
-        return found
+    def records(self) -> list[Record]:
+        return [self._record(invoice) for invoice in self._ours()]
 
-    def books(self, invoice: Invoice) -> Books:
+    def record(self, ref: str) -> Record | None:
+        found: Invoice | None = self._ledger.invoices.get(ref)
+        return None if found is None else self._record(found)
+
+    def _record(self, invoice: Invoice) -> Record:
+        ended = invoice.status in ("void", "uncollectible", "paid")
+        return Record(
+            ref=invoice.id,
+            number=str(invoice.number),
+            reference=invoice.metadata.get(OURS, ""),
+            payer=invoice.customer,
+            status=STATUS[invoice.status],
+            total=invoice.total,
+            sent=self.sent[invoice.id],
+            settled=ended or invoice.paid_at is not None,
+            told=to_unix(self.time.now()) - (invoice.finalized_at or 0) < TOLD_S,
+        )
+
+    def feeds(self, request_url: str) -> str | None:
+        if "/v1/events" not in request_url:
+            return None
+        return "feed:page-n" if "starting_after" in request_url else "feed:page-1"
+
+    def keys_of(self, request: httpx.Request, expected: str) -> bool | None:
+        key = request.headers.get("idempotency-key")
+        return None if key is None else key in forms_of(expected)
+
+    def difference(self, invoice: records.Invoice, record: Record) -> str | None:
+        doc: Invoice = self._ledger.invoices.get(record.ref)
+        there, here = self._facts(doc), _booked(invoice.id)
+        if there != here:
+            return _difference(there, here)
+        said = (invoice.payment_status, invoice.paid_minor, invoice.due_minor)
+        stands = standing(doc, there)
+        return None if said == stands else f"{stands} (status, paid, due) there; here it is {said}"
+
+    def _facts(self, invoice: Invoice) -> Books:
         """What really happened to an invoice's money."""
         facts: Books = {}
         for payment in self._payments(invoice):
@@ -260,3 +303,60 @@ class Account:
     def _refunds(self, invoice: Invoice) -> list[Refund]:
         charges = {payment.charge for payment in self._payments(invoice)}
         return [r for r in self._ledger.refunds if r.charge in charges and r.status == "succeeded"]
+
+
+def forms_of(key: str) -> list[str]:
+    """The key, and those of the second forms of a request, for an invoice whose due day has passed."""
+    texts = [f"{key}|{form}" for form in ("due now", "late")]
+    return [key, *(base64.b32encode(hashlib.sha256(t.encode()).digest()).decode()[:32] for t in texts)]
+
+
+def standing(doc: Invoice, facts: Books) -> tuple[str, int, int]:
+    """Where an invoice stands with these facts: (status, paid, due) in minor units."""
+
+    def add(kind: FactKind) -> int:
+        return sum(amount for (k, _ref), amount in facts.items() if k is kind)
+
+    paid = max(0, add(FactKind.PAYMENT) - add(FactKind.REVERSAL))
+    owed = max(0, doc.total - add(FactKind.CREDIT) - add(FactKind.WRITE_OFF))
+    status = next(_statuses(doc, paid, owed, add))
+    settled = status in ("void", "uncollectible", "refunded")
+    return status, paid, 0 if settled else max(0, owed - paid)
+
+
+def _statuses(doc: Invoice, paid: int, owed: int, add: Any) -> Iterator[str]:
+    """Every status that fits, the one that counts first."""
+    if add(FactKind.DISPUTE):
+        yield "disputed"
+    if doc.status == "uncollectible" and add(FactKind.WRITE_OFF):
+        yield "uncollectible"
+    if paid and add(FactKind.REFUND) >= paid and owed <= paid:
+        yield "refunded"
+    if paid - add(FactKind.REFUND) > owed:
+        yield "overpaid"
+    if paid and paid >= owed:
+        yield "paid"
+    if doc.status in ("void", "uncollectible"):
+        yield doc.status
+    if owed == 0:
+        yield "paid"
+    if add(FactKind.IN_FLIGHT):
+        yield "in_flight"
+    yield "partially_paid" if paid else "open"
+
+
+def _booked(invoice_id: str) -> Books:
+    facts = effective(changes.facts_of([invoice_id]).get(invoice_id, ()))
+    return {(fact.kind, fact.external_id): fact.amount.minor for fact in facts}
+
+
+def _difference(there: Books, here: Books) -> str:
+    lost = [f"{kind.value} {ref} of {there[kind, ref]}" for kind, ref in there if (kind, ref) not in here]
+    made_up = [f"{kind.value} {ref} of {here[kind, ref]}" for kind, ref in here if (kind, ref) not in there]
+    other = [
+        f"{k[0].value} {k[1]}: {there[k]} there, {here[k]} here"
+        for k in there
+        if here.get(k, there[k]) != there[k]
+    ]
+    parts = (("not seen", lost), ("made up", made_up), ("otherwise", other))
+    return "; ".join(f"{name}: {', '.join(items)}" for name, items in parts if items)
