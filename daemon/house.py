@@ -11,10 +11,12 @@ from daemon.clock import Clock, Entropy
 from daemon.gate import IntegrationGate
 from daemon.model import Document, Mode
 from daemon.providers.base import Provider
+from daemon.providers.oauth import TokenKeeper
 from daemon.settings import Settings
 from daemon.store import records
 from daemon.store.database import Store
 from daemon.store.secrets import Safe
+from daemon.tokens import TokenDesk
 
 
 class Providers(Protocol):
@@ -25,7 +27,14 @@ class Providers(Protocol):
         ...
 
     def build(
-        self, name: str, credentials: Document, *, settings: Document, mode: Mode, base_url: str | None
+        self,
+        name: str,
+        credentials: Document,
+        *,
+        settings: Document,
+        mode: Mode,
+        base_url: str | None,
+        tokens: TokenKeeper | None = None,
     ) -> Provider:
         """An adapter of credentials that are not stored yet. Raises InvalidInput."""
         ...
@@ -53,6 +62,8 @@ class House:
     stop: threading.Event = field(default_factory=threading.Event)
     wake: Callable[[str], None] = _nobody
     beat: Callable[[float], None] = lambda _within_s: None
+    tokens: TokenDesk | None = None
+    """None where nothing here works under a grant (tests)."""
     pauses: dict[str, str] = field(default_factory=dict)
     """Why nothing is pushed now, a sentence for each cause (the clock jumped, the disk is full)."""
 
