@@ -141,6 +141,12 @@ def listing(tenant_id: str | None = None, *, removed: bool = False) -> list[reco
     return list(records.Integration.select(*where, order=Integration.id))
 
 
+def at_place(tenant_id: str, customer_id: str | None) -> records.Integration | None:
+    """The customer's own, or the tenant's default one, that takes invoices."""
+    rows = (row for row in listing(tenant_id) if row.customer_id == customer_id)
+    return next((row for row in rows if row.state not in (S.REMOVED, S.DRAINING)), None)
+
+
 def under(grant_id: str) -> list[records.Integration]:
     """Those that a grant serves and that are not removed."""
     where = (Integration.grant_id == grant_id) & Integration.removed_at.is_null()
@@ -152,6 +158,17 @@ def of_app(app_id: str) -> list[records.Integration]:
     grants = Grant.select(Grant.id).where(Grant.app_id == app_id)
     where = Integration.grant_id.in_(grants) & Integration.removed_at.is_null()
     return list(records.Integration.select(where, order=Integration.id))
+
+
+def at_app(app: records.App, accounts: Sequence[str]) -> list[records.Integration]:
+    """The running integrations of these accounts of the provider, under a grant of this app."""
+    grants = Grant.select(Grant.id).where(Grant.app_id == app.id)
+    under_it = (Integration.provider == app.provider) & Integration.grant_id.in_(grants) & running()
+    found: list[records.Integration] = []
+    for start in range(0, len(accounts), 500):
+        some = Integration.account_id.in_(list(accounts[start : start + 500]))
+        found += records.Integration.select(under_it & some, order=Integration.id)
+    return found
 
 
 def leaving() -> list[records.Integration]:

@@ -181,6 +181,22 @@ class Consent(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class Certificate(Record):
+    table = tables.Certificate
+    integration_id: str
+    url: str
+    pem: str | None
+    wanted_at: datetime
+    fetched_at: datetime | None
+    tried_at: datetime | None
+    fault: str | None
+
+    @property
+    def is_wanted(self) -> bool:
+        return self.fetched_at is None or self.fetched_at < self.wanted_at
+
+
+@dataclass(frozen=True, slots=True)
 class Invoice(Record):
     table = tables.Invoice
     id: str

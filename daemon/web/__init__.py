@@ -8,6 +8,7 @@ from daemon.web.monitoring import monitoring_app
 from daemon.web.outcomes import Outcomes
 from daemon.web.receiver import receiver_app
 from daemon.web.server import WebServer
+from daemon.web.sizes import BodySizes
 
 __all__ = ["WebServer", "build_web"]
 
@@ -38,6 +39,7 @@ def _receiver(house: House, beats: Beats, outcomes: Outcomes) -> WebServer:
         connections=settings.connections,
         per_address=settings.per_address,
         max_body=settings.max_body,
+        max_body_of=BodySizes(house).of,
         header_timeout_s=settings.header_timeout,
         body_timeout_s=settings.body_timeout,
         trusted_proxy=settings.trusted_proxy,

@@ -18,6 +18,9 @@ WSGI = Callable[[Environ, Any], Iterable[bytes]]
 REQUEST_ID = "wispbill.request_id"
 """Where an application finds the id that its own log lines carry."""
 
+HUSHED = "wispbill.hushed"
+"""Set by an application that has said already what such requests come to: the line is for debugging."""
+
 SHOWN = 160
 ROOT = logging.getLogger()
 FAILED = [("Content-Length", "0"), ("X-Error-Code", "WB-INTERNAL")]
@@ -50,8 +53,9 @@ def logged(app: WSGI, *, face: str, clock: Clock, entropy: Entropy) -> WSGI:
             start("500 Internal Server Error", FAILED, sys.exc_info())
             answer = [b""]
         # A line for each delivery of a burst would take as long as all else that is done for it.
-        if status >= "400" or ROOT.isEnabledFor(logging.DEBUG):
-            say = log.info if status >= "400" else log.debug
+        notable = status >= "400" and not environ.get(HUSHED)
+        if notable or ROOT.isEnabledFor(logging.DEBUG):
+            say = log.info if notable else log.debug
             say(
                 "web.request",
                 face=face,

@@ -1,4 +1,4 @@
-"""What stands behind a webhook address: integration, adapter, keys; remembered for a moment.
+"""What stands behind a webhook address: integration or app, adapter, keys; remembered for a moment.
 
 A burst must not open sealed secrets and read rows a thousand times. What changes (a rotation, a removed
 integration; often by another process) is seen after `TTL_S` at the latest; a delivery that does not
@@ -12,12 +12,11 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from daemon.errors import NotFound, Unsupported
+from daemon.errors import NotFound
 from daemon.house import House
-from daemon.model import RUNNING, Delivery, Hint
-from daemon.providers.base import Provider
-from daemon.store import integrations, records, webhook
-from daemon.store.webhook import WebhookKeys
+from daemon.model import RUNNING
+from daemon.store import apps, certificates, integrations, records, webhook
+from daemon.web.doors import AppDoor, Door, IntegrationDoor
 
 TTL_S = 2.0
 AGAIN_S = 0.25
@@ -30,26 +29,10 @@ Key = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
-    """One integration that may be meant, with all that verifying a delivery takes."""
-
-    integration: records.Integration
-    provider: Provider
-    keys: WebhookKeys
-
-    def hints(self, delivery: Delivery) -> list[Hint]:
-        """Raises HintRejected, HintNotReady; NotFound where the provider sends no webhooks."""
-        try:
-            return self.provider.read_hints(delivery)
-        except Unsupported as error:
-            raise NotFound("webhook of", self.integration.provider) from error
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
     """What an address meant at a moment (monotonic seconds); `those` is empty where it means nothing."""
 
-    those: tuple[Registered, ...]
+    those: tuple[Door, ...]
     at: float
 
 
@@ -91,7 +74,7 @@ class Addresses:
             if found is not None:
                 return found
             at = self._house.clock.monotonic()
-            found = Found(tuple(self._register(integration) for integration in _meant(key)), at)
+            found = Found(tuple(self._doors(key)), at)
             self._remember(key, found)
             return found
 
@@ -102,19 +85,20 @@ class Addresses:
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
 
-    def _register(self, integration: records.Integration) -> Registered:
+    def _doors(self, key: Key) -> list[Door]:
+        match key:
+            case ("integration", integration_id):
+                return [self._door(found) for found in _by_id(integration_id)]
+            case ("customer", customer_id, provider):
+                return [self._door(found) for found in integrations.at_address(customer_id, provider)]
+            case ("app", provider, app_id):
+                return [AppDoor(app, webhook.read(self._house.safe, app)) for app in _apps(provider, app_id)]
+        return []
+
+    def _door(self, integration: records.Integration) -> Door:
         keys = webhook.read(self._house.safe, integration)
-        return Registered(integration, self._house.providers(integration), keys)
-
-
-def _meant(key: Key) -> list[records.Integration]:
-    match key:
-        case ("integration", integration_id):
-            return _by_id(integration_id)
-        case ("customer", customer_id, provider):
-            return integrations.at_address(customer_id, provider)
-    # ("app", …): every adapter at hand signs by integration, so that no app has an address.
-    return []
+        kept = certificates.of(integration.id)
+        return IntegrationDoor(integration, self._house.providers(integration), keys, kept)
 
 
 def _by_id(integration_id: str) -> list[records.Integration]:
@@ -123,3 +107,11 @@ def _by_id(integration_id: str) -> list[records.Integration]:
     except NotFound:
         return []
     return [found] if found.state in RUNNING else []
+
+
+def _apps(provider: str, app_id: str) -> list[records.App]:
+    try:
+        found = apps.get(app_id)
+    except NotFound:
+        return []
+    return [found] if found.provider == provider and found.removed_at is None else []

@@ -41,11 +41,13 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     """Judges the body by the header block alone, and swallows what comes after a refusal."""
 
     error: Any
+    _judged = False
 
     def received(self, data: bytes) -> int:
         consumed: int = super().received(data)
-        if self.headers_finished and self.error is None and not self.empty and self.body_bytes_received == 0:
-            self.error = judge_body(self.command, self._headers(), self.adj.max_request_body_size - 1)
+        if self.headers_finished and self.error is None and not self.empty and not self._judged:
+            self._judged = True
+            self.error = judge_body(self.command, self._headers(), self._fits)
         if self.error is None:
             return consumed
         if not isinstance(self.error, Refusal):
@@ -53,6 +55,9 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         self.completed = True
         self.expect_continue = False
         return len(data)
+
+    def _fits(self, length: int) -> bool:
+        return bool(self.adj.body_fits(self.path, length))
 
     def _headers(self) -> dict[str, str]:
         """With the Transfer-Encoding that waitress takes away from HTTP/1.1 requests."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -44,9 +44,9 @@ TOO_MANY = Refusal("429 Too Many Requests", "WB-INPUT-TOO-FAST", 5)
 HEADER_TOO_LARGE = Refusal("431 Request Header Fields Too Large", "WB-INPUT-TOO-LARGE")
 
 
-def judge_body(command: str, headers: Mapping[str, str], max_body: int) -> Refusal | None:
+def judge_body(command: str, headers: Mapping[str, str], fits: Callable[[int], bool]) -> Refusal | None:
     """What the header block alone says about the body. `headers` by CGI name, repeated ones joined with
-    a comma (so that two Content-Lengths are no number)."""
+    a comma (so that two Content-Lengths are no number); `fits` is asked about a length."""
     if "TRANSFER_ENCODING" in headers:
         return LENGTH_REQUIRED
     length = headers.get("CONTENT_LENGTH")
@@ -54,7 +54,7 @@ def judge_body(command: str, headers: Mapping[str, str], max_body: int) -> Refus
         return LENGTH_REQUIRED if command in WITH_BODY else None
     if not (length.isascii() and length.isdigit()):
         return BAD_REQUEST
-    return TOO_LARGE if len(length) > 12 or int(length) > max_body else None
+    return TOO_LARGE if len(length) > 12 or not fits(int(length)) else None
 
 
 @lru_cache(maxsize=4096)
@@ -103,3 +103,27 @@ class Budget:
                 if len(self._left) > KEYS:
                     self._left.popitem(last=False)
             return 0
+
+
+class Sparingly:
+    """What would be said too often: once in `every_s` for each key, with how often it happened."""
+
+    def __init__(self, clock: Clock, every_s: float = 60.0) -> None:
+        self._clock = clock
+        self._every_s = every_s
+        self._lock = threading.Lock()
+        self._untold: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
+
+    def due(self, key: Hashable, count: int = 1) -> int:
+        """How many there were since it was last said, where it is to be said now; else 0."""
+        now = self._clock.monotonic()
+        with self._lock:
+            said_at, untold = self._untold.get(key, (float("-inf"), 0))
+            if now - said_at < self._every_s:
+                self._untold[key] = (said_at, untold + count)
+                return 0
+            self._untold[key] = (now, 0)
+            self._untold.move_to_end(key)
+            if len(self._untold) > KEYS:
+                self._untold.popitem(last=False)
+            return untold + count

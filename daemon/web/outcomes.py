@@ -9,6 +9,7 @@ KNOWN = (
     "accepted",
     "duplicate",
     "of_no_concern",
+    "unknown_account",
     "forged",
     "unknown",
     "not_posted",

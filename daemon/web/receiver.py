@@ -9,7 +9,7 @@ slowness are the server's (`web.server`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,12 +17,12 @@ import structlog
 
 from daemon.errors import HintNotReady, HintRejected, InvalidInput, NotFound, Stopping, StoreError, VaultError
 from daemon.house import House
-from daemon.model import Delivery, Hint
-from daemon.store.webhook import WebhookKeys
-from daemon.web.access import REQUEST_ID, WSGI, Environ, logged
-from daemon.web.addresses import Addresses, Found, Key, Registered
+from daemon.store import certificates
+from daemon.web.access import HUSHED, REQUEST_ID, WSGI, Environ, logged
+from daemon.web.addresses import Addresses, Found, Key
+from daemon.web.doors import Arrived, Told, Unready
 from daemon.web.inbox import Inbox
-from daemon.web.limits import TOO_MANY, Budget, Refusal, client_of
+from daemon.web.limits import TOO_MANY, Budget, Refusal, Sparingly, client_of
 from daemon.web.nudge import Nudge
 from daemon.web.outcomes import Outcomes
 
@@ -70,6 +70,8 @@ class Receiver:
         self._addresses = Addresses(house)
         self._inbox = Inbox(house)
         self._nudge = Nudge(house, "pull")
+        self._fetch = Nudge(house, "keepalive")
+        self._told = Sparingly(house.clock)
         # By client and address: a forger uses up its own budget, never the provider's.
         self._forged = Budget(house.settings.receiver.per_minute, house.clock)
 
@@ -83,6 +85,7 @@ class Receiver:
     def _answer(self, environ: Environ) -> Answer:
         key = key_of(environ.get("PATH_INFO", ""))
         if key is None:
+            self._hush(("unknown",), environ)
             return "unknown", UNKNOWN
         if environ["REQUEST_METHOD"] != "POST":
             return "not_posted", NOT_POSTED
@@ -92,57 +95,81 @@ class Receiver:
         forger = (client_of(environ.get("REMOTE_ADDR", "")), key)
         wait_s = self._forged.wait_s(forger)
         if wait_s:
+            self._hush(("too_fast", *key), environ)
             return "too_fast", replace(TOO_MANY, retry_after_s=wait_s)
         try:
             with self._house.store.session():
                 return self._deliver(key, environ)
         except NotFound:
+            self._hush(("unknown",), environ)
             return "unknown", UNKNOWN
         except HintRejected as error:
             self._forged.take(forger)
-            log.warning("receiver.rejected", reason=error.message, **_place(key, environ))
+            count = self._hush(("forged", *key), environ)
+            if count:
+                log.warning("receiver.rejected", reason=error.message, count=count, **_place(key, environ))
             return "forged", FORGED
         except (HintNotReady, Stopping, StoreError, VaultError, InvalidInput) as error:
-            log.error("receiver.not_stored", code=error.code, text=error.message, **_place(key, environ))
+            count = self._hush((error.code, *key), environ)
+            if count:
+                place = _place(key, environ)
+                log.error("receiver.not_stored", code=error.code, text=error.message, count=count, **place)
             return "not_stored", Refusal("503 Service Unavailable", error.code, 30)
 
+    def _hush(self, what: Key, environ: Environ) -> int:
+        """How many of these were not told yet, once a minute; else 0, and the request's own line is left
+        out: a flood must not fill the disk."""
+        count = self._told.due(what)
+        environ[HUSHED] = not count
+        return count
+
     def _deliver(self, key: Key, environ: Environ) -> Answer:
-        registered, hints = self._verified(key, environ)
-        stored = self._inbox.take_in(registered.integration, hints)
-        if stored.retry_after_s:
-            return "too_fast", replace(TOO_MANY, retry_after_s=stored.retry_after_s)
-        if stored.fresh:
+        told = self._verified(key, environ)
+        if told.strangers:
+            count = self._told.due(("strangers", *key), told.strangers)
+            if count:
+                log.info("receiver.unknown_account", count=count, **_place(key, environ))
+        if not told.parts:
+            return "unknown_account" if told.strangers else "of_no_concern", None
+        stored = [self._inbox.take_in(integration, hints) for integration, hints in told.parts]
+        wait_s = max(one.retry_after_s for one in stored)
+        if wait_s and key[0] != "app":  # there the others were stored; this one is asked for as a whole
+            return "too_fast", replace(TOO_MANY, retry_after_s=wait_s)
+        if any(one.fresh for one in stored):
             self._nudge()
             return "accepted", None
-        return "duplicate" if hints else "of_no_concern", None
+        return "duplicate" if any(hints for _row, hints in told.parts) else "of_no_concern", None
 
-    def _verified(self, key: Key, environ: Environ) -> tuple[Registered, list[Hint]]:
-        """The integration whose keys fit, and what the delivery points at. Raises HintRejected."""
+    def _verified(self, key: Key, environ: Environ) -> Told:
+        """What the delivery tells, by the keys that fit it. Raises HintRejected, HintNotReady."""
         found = self._addresses.find(key)
         arrived = _arrived(environ, self._house.clock.now())
         try:
-            return _first_fitting(found, arrived)
-        except HintRejected:
-            now = self._addresses.again(key, found)
-            if now is None:
-                raise
-            return _first_fitting(now, arrived)
+            try:
+                return _first_fitting(found, arrived)
+            except HintRejected:
+                now = self._addresses.again(key, found)
+                if now is None:
+                    raise
+                return _first_fitting(now, arrived)
+        except Unready as error:
+            self._wish(error)
+            raise
+
+    def _wish(self, error: Unready) -> None:
+        """Note the certificate that is missing, and have it fetched: the receiver itself calls nobody."""
+        integration_id, url = error.integration.id, error.wants
+        if url is None or not self._told.due(("wish", integration_id, url)):
+            return
+        now = self._house.clock.now()
+        noted = self._house.store.write("receiver.wish", lambda: certificates.want(integration_id, url, now))
+        if noted:
+            self._fetch()
 
 
 def _place(key: Key, environ: Environ) -> dict[str, str]:
-    return {"address": "/".join(key), "request_id": environ.get(REQUEST_ID, "")}
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A delivery before it is known whose it is: raw bytes, lower-case header names, when."""
-
-    body: bytes
-    headers: Mapping[str, str]
-    at: datetime
-
-    def to(self, keys: WebhookKeys) -> Delivery:
-        return Delivery(self.body, self.headers, keys.url, keys.secrets, self.at)
+    client = environ.get("REMOTE_ADDR", "")
+    return {"address": "/".join(key), "client": client, "request_id": environ.get(REQUEST_ID, "")}
 
 
 def _arrived(environ: Environ, at: datetime) -> Arrived:
@@ -175,12 +202,15 @@ class Headers(Mapping[str, str]):
         return sum(1 for _name in self)
 
 
-def _first_fitting(found: Found, arrived: Arrived) -> tuple[Registered, list[Hint]]:
-    """A customer's address may mean two accounts, while one drains: whose secret fits, is meant."""
-    *others, last = found.those
-    for registered in others:
+def _first_fitting(found: Found, arrived: Arrived) -> Told:
+    """A customer's address may mean two accounts, while one drains: whose secret fits, is meant. Where one
+    cannot tell yet, and no other fits, the delivery is to come again."""
+    refused: HintRejected | Unready | None = None
+    for door in found.those:
         try:
-            return registered, registered.hints(arrived.to(registered.keys))
-        except HintRejected:
-            continue
-    return last, last.hints(arrived.to(last.keys))
+            return door.read(arrived)
+        except Unready as error:
+            refused = error
+        except HintRejected as error:
+            refused = refused or error
+    raise refused or HintRejected

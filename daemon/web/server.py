@@ -28,6 +28,9 @@ IDLE_S = 60
 """A connection between two requests is kept this long; one that has sent nothing yet, `header_timeout_s`."""
 
 MAX_HEADER = 16_384
+LARGEST_BODY = 4 << 20
+"""Whatever a path allows."""
+
 EVERY_S = 1.0
 """How often it is looked who is late; more often where less time is given."""
 
@@ -46,7 +49,8 @@ class Patience:
 
 class WebServer:
     """Serves one WSGI application on one address. `port` 0 lets the system choose; `trusted_proxy` is
-    the one address whose X-Forwarded-For counts, and which the limit per address spares."""
+    the one address whose X-Forwarded-For counts, and which the limit per address spares; `max_body_of`
+    says of a path how long a body may be there, up to `LARGEST_BODY`, where that is more than `max_body`."""
 
     def __init__(
         self,
@@ -61,6 +65,7 @@ class WebServer:
         connections: int = 1000,
         per_address: int = 20,
         max_body: int = 262_144,
+        max_body_of: Callable[[str], int] | None = None,
         header_timeout_s: float = 5.0,
         body_timeout_s: float = 10.0,
         trusted_proxy: str = "",
@@ -76,9 +81,11 @@ class WebServer:
         self._at_thread_end = at_thread_end
         self._patience = Patience(connections, per_address, header_timeout_s, body_timeout_s)
         self._every_s = min(EVERY_S, header_timeout_s, body_timeout_s)
+        self._max_body, self._max_body_of = max_body, max_body_of
+        most = max(max_body, LARGEST_BODY) if max_body_of else max_body
         self._adjustments: dict[str, Any] = {
             # waitress refuses this many.
-            "max_request_body_size": max_body + 1,
+            "max_request_body_size": most + 1,
             "inbuf_overflow": max(max_body + 1, 524_288),
         }
         if trusted_proxy:
@@ -108,6 +115,7 @@ class WebServer:
             log_socket_errors=False,
             **self._adjustments,
         )
+        adjustments.body_fits = self._body_fits
         # Its own reader of this setting takes whole seconds only.
         adjustments.cleanup_interval = self._every_s
         dispatcher = Dispatcher(self._at_thread_end)
@@ -148,6 +156,11 @@ class WebServer:
         with contextlib.suppress(OSError):
             server.pull_trigger()
         self._thread.join(timeout=5)
+
+    def _body_fits(self, path: str, length: int) -> bool:
+        if length <= self._max_body or self._max_body_of is None:
+            return length <= self._max_body
+        return length <= LARGEST_BODY and length <= self._max_body_of(path)
 
     def _beat(self) -> None:
         if self._beats is not None:

@@ -15,7 +15,7 @@ import pytest
 from daemon.beats import Beats
 from daemon.clock import SystemClock
 from daemon.errors import ConfigError
-from daemon.web.server import WebServer
+from daemon.web.server import LARGEST_BODY, WebServer
 
 CLOCK = SystemClock()
 POST = b"POST /here HTTP/1.1\r\nHost: h\r\n"
@@ -325,3 +325,26 @@ def test_the_serving_thread_beats_while_it_lives_and_promises_nothing_after(serv
 
     assert told[0] == "receiver"
     assert told[-1] == "rest"
+
+
+def test_a_path_may_take_more_than_the_others_up_to_the_largest_of_all(serve: Start, app: App) -> None:
+    sizes = {"/large": 5000, "/endless": 1 << 40}
+    asked: list[str] = []
+
+    def max_body_of(path: str) -> int:
+        asked.append(path)
+        return sizes.get(path, 0)
+
+    server = serve(max_body=1000, max_body_of=max_body_of)
+
+    def post(path: str, length: int, body: bytes = b"") -> bytes:
+        head = f"POST {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+        return ask(server, head.encode() + body)
+
+    assert post("/here", 1000, b"x" * 1000).endswith(b" 1000")
+    assert asked == []
+    assert status(post("/here", 1001)) == 413
+    assert post("/large", 5000, b"x" * 5000).endswith(b" 5000")
+    assert status(post("/large", 5001)) == 413
+    assert status(post("/endless", LARGEST_BODY + 1)) == 413
+    assert len(app.calls) == 2
