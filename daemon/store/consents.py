@@ -70,18 +70,23 @@ def get(consent_id: str) -> records.Consent:
     return found
 
 
-def take(provider: str, state: str, now: datetime) -> records.Consent:
-    """Inside a transaction: use the state up. Raises InvalidInput where it is unknown, used or too old."""
+def take(provider: str | None, state: str, now: datetime) -> records.Consent:
+    """Inside a transaction: use the state up. Raises InvalidInput where it is unknown, used or too old, or
+    was given out for another `provider` (None: any)."""
     return _move(provider, state, OPEN, {"stage": TAKEN, "used_at": now}, now)
 
 
-def take_choice(provider: str, state: str, now: datetime) -> records.Consent:
+def take_choice(provider: str | None, state: str, now: datetime) -> records.Consent:
     """Inside a transaction: the choice among several accounts is being made, once at a time."""
     return _move(provider, state, CHOOSING, {"stage": TAKEN}, now)
 
 
-def _move(provider: str, state: str, stage: str, values: dict[str, Any], now: datetime) -> records.Consent:
-    same = (Consent.state_hash == hashed(state)) & (Consent.provider == provider)
+def _move(
+    provider: str | None, state: str, stage: str, values: dict[str, Any], now: datetime
+) -> records.Consent:
+    same = Consent.state_hash == hashed(state)
+    if provider is not None:
+        same &= Consent.provider == provider
     here = same & (Consent.stage == stage) & (Consent.expires_at > now)
     if not Consent.update(values).where(here).execute():
         raise _unknown()
@@ -94,6 +99,15 @@ def _move(provider: str, state: str, stage: str, values: dict[str, Any], now: da
 def _unknown() -> InvalidInput:
     text = "this link is unknown, was used already, or is older than ten minutes; ask for a new one"
     return InvalidInput("WB-CONSENT-STATE", text)
+
+
+def choosing(state: str, now: datetime) -> records.Consent:
+    """One that waits for a choice. Raises InvalidInput."""
+    here = (Consent.state_hash == hashed(state)) & (Consent.stage == CHOOSING) & (Consent.expires_at > now)
+    found = records.Consent.first(here)
+    if found is None:
+        raise _unknown()
+    return found
 
 
 def verifier(safe: Safe, consent: records.Consent) -> str | None:

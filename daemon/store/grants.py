@@ -243,6 +243,13 @@ def end_unused(safe: Safe, tenant_id: str, *, now: datetime) -> int:
     return len(found)
 
 
+def abandon(safe: Safe, grant_id: str, *, now: datetime) -> None:
+    """Inside a transaction: destroy the tokens of a grant that came to nothing."""
+    if not integrations.under(grant_id):
+        safe.destroy(grant_id)
+        Grant.update(state=ENDED, ended_at=now).where(Grant.id == grant_id).execute()
+
+
 YOUNG = timedelta(minutes=30)
 """A grant whose account is still being chosen serves nobody yet."""
 

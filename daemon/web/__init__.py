@@ -5,6 +5,7 @@ from __future__ import annotations
 from daemon.beats import Beats
 from daemon.house import House
 from daemon.web.monitoring import monitoring_app
+from daemon.web.oauth import beside, callback_app
 from daemon.web.outcomes import Outcomes
 from daemon.web.receiver import receiver_app
 from daemon.web.server import WebServer
@@ -29,7 +30,7 @@ def build_web(house: House, beats: Beats) -> list[WebServer]:
 def _receiver(house: House, beats: Beats, outcomes: Outcomes) -> WebServer:
     settings = house.settings.receiver
     return WebServer(
-        receiver_app(house, outcomes),
+        beside(callback_app(house), receiver_app(house, outcomes)),
         name="receiver",
         host=settings.listen.host,
         port=settings.listen.port,
