@@ -7,6 +7,7 @@ import hmac
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from daemon import app
 from daemon.clock import Clock, SystemClock, SystemEntropy, to_unix
@@ -24,7 +25,9 @@ URL = "https://billing.example.com/api/webhooks/billing"
 ENTROPY = SystemEntropy()
 
 
-def build_house(folder: Path, *, clock: Clock | None = None, **settings: object) -> House:
+def build_house(
+    folder: Path, *, clock: Clock | None = None, make_wire: Any = None, **settings: object
+) -> House:
     """`settings` as environment variables would give them: receiver__per_minute=60."""
     environ = {f"WISPBILL_{name.upper()}": str(value) for name, value in settings.items()}
     environ["WISPBILL_DAEMON__STATE_DIR"] = str(folder)
@@ -32,6 +35,7 @@ def build_house(folder: Path, *, clock: Clock | None = None, **settings: object)
         load(None, environ),
         clock=clock or SystemClock(),
         keys=MasterKeys.generate(ENTROPY),
+        make_wire=make_wire,
         migrating=True,
     )
 

@@ -427,6 +427,24 @@ def test_the_log_line_has_neither_query_nor_body_nor_signature(
     assert all(word not in said for word in ("querycanary", "evt_00000001", "v1=", SECRET))
 
 
+def test_a_flood_of_forgeries_is_one_line_a_minute_with_their_number(
+    sender: Sender, clock: Hands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(40):
+        sender.send(number, secret=OTHER_SECRET)
+    sender.send(1, path="/nowhere")
+    sender.send(1, path="/nowhere/else")
+    first = capsys.readouterr()
+    clock.ahead_s += 61
+    sender.send(1, secret=OTHER_SECRET)
+    second = capsys.readouterr()
+
+    said = first.out + first.err
+    assert (said.count("receiver.rejected"), said.count("web.request")) == (1, 2)
+    assert "count=1 " in said
+    assert "count=40 " in second.out + second.err
+
+
 def test_the_receiver_cannot_reach_what_decides_about_invoices() -> None:
     program = (
         "import sys, daemon.web.receiver\n"
