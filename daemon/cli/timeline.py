@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from daemon.errors import CATALOGUE
+from daemon.errors import CATALOGUE, KeyAbsent
 from daemon.model import CLOSED, RUNNING, PaymentStatus, SyncState
 from daemon.store import changes, events, integrations, links, records, steps, views
 
@@ -161,6 +161,8 @@ def settling(row: records.Integration) -> str:
     """The one command that settles what is wrong with an integration; empty where none is needed."""
     if row.brake and not row.brake.get("released"):
         return f"wispbill pull --integration {row.id} --release-brake"
+    if row.state == "error" and row.fault_code == KeyAbsent.code:
+        return f"wispbill integrations test {row.id}"
     verb = {
         "testing": "test",
         "paused": "resume",

@@ -206,6 +206,11 @@ CATALOGUE: dict[str, Entry] = {
         "operator",
         "at the next start",
     ),
+    "WB-VAULT-KEY-ABSENT": Entry(
+        "A secret is sealed under a master key that is not at hand; its integration stopped.",
+        "operator",
+        "after the key is back in the key file, `systemctl reload wispbill` and `wispbill integrations test`",
+    ),
     "WB-VAULT-SEALED": Entry(
         "A sealed credential does not open; it is quarantined and its integration stopped.",
         "account owner",

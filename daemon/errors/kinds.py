@@ -49,6 +49,12 @@ class VaultError(WispbillError):
     code = "WB-VAULT-SEALED"
 
 
+class KeyAbsent(VaultError):
+    """A secret is sealed under a master key that is not at hand."""
+
+    code = "WB-VAULT-KEY-ABSENT"
+
+
 class HintRejected(WispbillError):
     """The delivery's signature does not prove who sent it."""
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from daemon.clock import Entropy
-from daemon.errors import InvalidInput, VaultError
+from daemon.errors import InvalidInput, KeyAbsent, VaultError
 from daemon.vault.keys import MasterKeys
 
 _HEAD = struct.Struct(">2sBI")
@@ -72,7 +72,7 @@ class Vault:
         is not at hand."""
         key_id = self.key_id(blob)
         if not self.has(key_id):
-            raise VaultError(f"this secret is sealed under master key {key_id}, which is not at hand")
+            raise KeyAbsent(f"this secret is sealed under master key {key_id}, which is not at hand")
         head, rest = blob[: _HEAD.size], blob[_HEAD.size :]
         bound = head + _place(tenant, provider, account, record, field)
         try:

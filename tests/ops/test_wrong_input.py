@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from daemon import app as house_builder
-from daemon.errors import InvalidInput, StoreError, VaultError
+from daemon.cli.timeline import settling
+from daemon.errors import CATALOGUE, InvalidInput, StoreError, VaultError
 from daemon.house import House
 from daemon.jobs.pull import pull
 from daemon.jobs.visit import visit
@@ -111,6 +112,22 @@ def test_a_missing_key_that_is_needed_refuses_to_start(installed: Installation) 
 
     with pytest.raises(VaultError, match="master key 1 is missing"):
         house_builder.build(installed.settings, environ=installed.environ, migrating=True)
+
+
+def test_a_key_that_is_not_at_hand_stops_the_integration_and_names_the_operator(
+    installed: Installation,
+) -> None:
+    [integration_id] = installed.with_integrations(1)
+    with installed.daemon() as house:
+        Secret.update(blob=b"WB\x01\x00\x00\x00\x09" + bytes(40)).execute()
+
+        visit(house, integration_id, "pull", pull)
+
+        hurt = integrations.get(None, integration_id)
+        assert (hurt.state, hurt.fault_code) == ("error", "WB-VAULT-KEY-ABSENT")
+        assert CATALOGUE["WB-VAULT-KEY-ABSENT"].actor == "operator"
+        assert settling(hurt) == f"wispbill integrations test {integration_id}"
+        assert secrets.quarantined() == []
 
 
 def test_a_damaged_blob_stops_its_integration_and_no_other(installed: Installation) -> None:
