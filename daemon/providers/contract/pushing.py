@@ -107,7 +107,8 @@ class PushPromises(Hands):
     def test_one_refused_invoice_stops_no_other(self, bench: Bench) -> None:
         adapter = bench.adapter()
         good, bad = self.a_draft(bench), self.a_draft(bench)
-        bad = replace(bad, payer=replace(bad.payer, email=None))
+        too_long = "N" * (adapter.can.max_number_length + 1)
+        bad = replace(bad, number=too_long, payer=replace(bad.payer, email=None))
 
         results = list(adapter.push([bad, good], PlainJournals()))
 
