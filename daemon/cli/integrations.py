@@ -58,6 +58,10 @@ def add(
     from daemon.providers import provider_class
 
     kind = provider_class(provider)
+    if kind.oauth is not None and not kind.mints:
+        raise InvalidInput(
+            "WB-INPUT", f"{kind.label} is connected by consent: wispbill integrations authorize {provider}"
+        )
     document = credentials.given(source)
     if document is None:
         document = credentials.prompted(kind.credentials)
@@ -187,6 +191,8 @@ def rotate(
     row = _named(desk, name)
     if row.state == S.REMOVED:
         raise InvalidInput("WB-INPUT", "it is removed; connect the account anew")
+    if row.grant_id is not None:
+        raise InvalidInput("WB-INPUT", f"it works by consent: wispbill integrations authorize {row.provider}")
     if document is None:
         document = credentials.prompted(provider_class(row.provider).credentials)
     mode = credentials.mode_of(wiring.read_credentials(row.provider, document), Mode(row.mode))

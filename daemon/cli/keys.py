@@ -271,6 +271,7 @@ def lost(
     yes: Annotated[bool, typer.Option("--yes", help="I have no copy of this key anywhere.")] = False,
 ) -> None:
     """Give up what only a lost key opens, the daemon stopped. Integrations ask for credentials again."""
+    from daemon.cli.timeline import giving_again
     from daemon.store import audit, secrets
 
     desk = desk_of(ctx)
@@ -289,11 +290,12 @@ def lost(
     try:
         with store.session():
             ids = store.write("cli.keys.lost", work)
+            again = [giving_again(owner_id) for owner_id in ids]
     finally:
         store.close()
         lock.release()
     output.say(
         f"Key {key_id} is given up. Give the credentials of these again:" if ids else "It sealed nothing."
     )
-    for integration_id in ids:
-        output.say(f"  wispbill integrations rotate {integration_id}")
+    for command in again:
+        output.say(f"  {command}")

@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr
 
 from daemon.clock import Clock
 from daemon.errors import Garbled, GrantDead, Unauthorised
-from daemon.model import AccountInfo, Capabilities, Mode
+from daemon.model import AccountInfo, Capabilities, Changes, Document, Mode
 from daemon.providers.base import Context, Credentials, Provider
 from daemon.providers.oauth import Consented, OAuth, TokenSet
 from daemon.wire import Reply, raise_for
@@ -220,12 +220,12 @@ class LedgerCredentials(Credentials):
 
 
 class Ledger(Provider):
-    """Knows nothing but its connection test."""
+    """Knows nothing but its connection test and a feed without news."""
 
     name = "ledger"
     label = "Ledger"
     live_url = sandbox_url = BASE
-    can = Capabilities(oauth=True)
+    can = Capabilities(oauth=True, change_feed=True)
     credentials = LedgerCredentials
     oauth = LedgerOAuth
 
@@ -236,13 +236,20 @@ class Ledger(Provider):
         self.account, self.tokens = context.credentials.account_id, context.tokens
 
     def check(self) -> AccountInfo:
+        found = self._asked()
+        return AccountInfo(found["id"], found["name"], Mode.SANDBOX)
+
+    def changed(self, cursor: Document | None) -> Changes:
+        self._asked()
+        return Changes({})
+
+    def _asked(self) -> Document:
         token = self.tokens.access()
         reply = self._get(token)
         if reply.status_code == 401:
             reply = self._get(self.tokens.renewed(token))
         raise_for(reply, "ledger")
-        found = reply.json()
-        return AccountInfo(found["id"], found["name"], Mode.SANDBOX)
+        return dict(reply.json())
 
     def _get(self, token: SecretStr) -> Reply:
         headers = {"authorization": f"Bearer {token.get_secret_value()}"}

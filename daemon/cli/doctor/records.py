@@ -131,6 +131,7 @@ def webhooks(desk: Desk, found: list[records.Integration], now: datetime) -> Ite
 
 
 def queue() -> Iterator[Finding]:
+    from daemon.cli.timeline import giving_again
     from daemon.store import links, secrets
 
     counts = links.count_by_state()
@@ -141,11 +142,11 @@ def queue() -> Iterator[Finding]:
         yield warn(
             "invoices", f"{unassigned} have no integration that serves them", "wispbill integrations list"
         )
-    for integration_id in secrets.quarantined():
+    for owner_id in secrets.quarantined():
         yield bad(
             "credentials",
-            f"a secret of {integration_id} does not open and is quarantined",
-            f"wispbill integrations rotate {integration_id}",
+            f"a secret of {owner_id} does not open and is quarantined",
+            giving_again(owner_id),
         )
 
 
