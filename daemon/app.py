@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from daemon.providers import provider_class
 from daemon.providers.base import Context, Credentials, Provider, ProviderSettings
 from daemon.providers.oauth import TokenKeeper
 from daemon.settings import Settings
+from daemon.settings.units import Address
 from daemon.store import database, migrate, records, secrets
 from daemon.store.database import Probe, Store
 from daemon.store.fields import canonical
@@ -31,6 +32,7 @@ from daemon.store.secrets import CREDENTIALS, Safe
 from daemon.tokens import Flows, TokenDesk
 from daemon.vault import MasterKeys, Vault
 from daemon.wire import Gate, HttpWire, Wire
+from daemon.wire.public import PublicWire
 
 CACHED = 64
 """Adapters kept with their connections; the one longest unused is forgotten first, and closes when the
@@ -50,6 +52,7 @@ class Workshop:
         clock: Clock,
         stop: threading.Event,
         make_wire: MakeWire,
+        make_public: MakeWire,
         tokens: TokenDesk,
     ) -> None:
         self._settings = settings
@@ -57,7 +60,7 @@ class Workshop:
         self._safe = safe
         self._clock = clock
         self._stop = stop
-        self._make_wire = make_wire
+        self._make_wire, self._make_public = make_wire, make_public
         self._lock = threading.Lock()
         self._gates: dict[str, IntegrationGate] = {}
         self._kept: OrderedDict[str, tuple[object, Provider]] = OrderedDict()
@@ -127,12 +130,16 @@ class Workshop:
         whose they are, once they are stored; tokens that are minted from them are kept there."""
         kind = provider_class(name)
         gate = gate or self.open_gate(name, mode)
+        base_url = base_url or self._settings.provider(name).base_url or None
+        # The operator's address is trusted as written; customers' own are judged at every send.
+        make = self._make_public if kind.public and base_url is None else self._make_wire
         context = Context(
             credentials=read_credentials(name, credentials),
             settings=read_settings(name, settings),
-            wire=self._make_wire(name, gate, kind.can.deadline_s),
+            wire=make(name, gate, kind.can.deadline_s),
             mode=mode,
-            base_url=base_url or self._settings.provider(name).base_url or None,
+            base_url=base_url,
+            clock=self._clock,
         )
         if tokens is None and kind.mints:
             tokens = self._tokens.minting(owner, partial(kind.mint, context))
@@ -204,7 +211,9 @@ def build(
     check_keys(store, safe.vault)
     if migrating:
         safe.announce()
-    make_wire = make_wire or wires(clock, stop, lambda within_s: house.beat(within_s))  # noqa: PLW0108 - later
+    beat = lambda within_s: house.beat(within_s)  # noqa: E731, PLW0108 - the house is built last
+    make_public = make_wire or public_wires(clock, stop, beat, settings.network.allow)
+    make_wire = make_wire or wires(clock, stop, beat)
     name = name or f"{socket.gethostname()}:{os.getpid()}"
     flows = Flows(settings, safe, clock, stop, make_wire)
     tokens = TokenDesk(store, safe, clock, name, stop, flows)
@@ -212,7 +221,7 @@ def build(
         settings=settings,
         store=store,
         safe=safe,
-        providers=Workshop(settings, safe, clock, stop, make_wire, tokens),
+        providers=Workshop(settings, safe, clock, stop, make_wire, make_public, tokens),
         clock=clock,
         entropy=entropy,
         name=name,
@@ -227,6 +236,20 @@ def wires(clock: Clock, stop: threading.Event, beat: Callable[[float], None]) ->
 
     def make(party: str, gate: Gate, deadline_s: float) -> Wire:
         return HttpWire(party, gate=gate, clock=clock, stop=stop, beat=beat, deadline_s=deadline_s)
+
+    return make
+
+
+def public_wires(
+    clock: Clock, stop: threading.Event, beat: Callable[[float], None], allow: Collection[Address]
+) -> MakeWire:
+    """Those to addresses that customers gave; `allow` is what the operator trusts beside public ones."""
+    pairs = [(pair.host.lower(), pair.port) for pair in allow]
+
+    def make(party: str, gate: Gate, deadline_s: float) -> Wire:
+        return PublicWire(
+            party, gate=gate, clock=clock, stop=stop, beat=beat, deadline_s=deadline_s, allow=pairs
+        )
 
     return make
 
