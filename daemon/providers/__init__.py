@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 GROUP = "wispbill.providers"
 
-_BUILT_IN = {"stripe": ("daemon.providers.stripe", "Stripe")}
+_BUILT_IN = {
+    "stripe": ("daemon.providers.stripe", "Stripe"),
+    "custom_webhook": ("daemon.providers.custom_webhook", "CustomWebhook"),
+}
+_ALIASES = {"custom": "custom_webhook"}
+"""Short names that people may say; what is stored is the class's own `name`."""
 
 
 def names() -> tuple[str, ...]:
@@ -28,6 +33,7 @@ def provider_class(name: str) -> type[Provider]:
 
     Raises InvalidInput (WB-NOT-FOUND) naming what there is, and (WB-CONFIG) where an installed package's
     adapter is not one."""
+    name = _ALIASES.get(name, name)
     if name in _BUILT_IN:
         module, attribute = _BUILT_IN[name]
         found = getattr(import_module(module), attribute)

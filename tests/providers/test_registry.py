@@ -31,7 +31,7 @@ def test_a_built_in_provider_is_found_by_name() -> None:
 
 
 def test_an_installed_package_adds_its_provider(installed: None) -> None:
-    assert names() == ("stripe", "broken", "memory")
+    assert names()[0] == "stripe" and names()[-2:] == ("broken", "memory")
     assert provider_class("memory").label == "Memory"
 
 

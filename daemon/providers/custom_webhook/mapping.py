@@ -171,8 +171,8 @@ def render(  # noqa: PLR0911 - one for each kind of node
     """The tree with everything replaced: dicts, lists, str, bool, None and Number. Raises Misplaced where the
     invoice has no such value."""
     if isinstance(node, list):
-        found = [render(inner, invoice, line, f"{where}/{n}") for n, inner in enumerate(node)]
-        return [value for value in found if value is not ABSENT]
+        rendered = [render(inner, invoice, line, f"{where}/{n}") for n, inner in enumerate(node)]
+        return [value for value in rendered if value is not ABSENT]
     if not isinstance(node, dict):
         return plain(node)
     match head_of(node, where):

@@ -143,7 +143,8 @@ def _minor(text: Any, currency: str) -> int:
 def write(document: dict[str, Any], *, root: str, xml: bool) -> bytes:
     if not xml:
         return json.dumps(document).encode()
-    return ET.tostring(_element(root, document), encoding="utf-8", xml_declaration=True)
+    text = ET.tostring(_element(root, document), encoding="unicode")
+    return b'<?xml version="1.0" encoding="UTF-8"?>' + text.encode()
 
 
 def _element(name: str, value: Any) -> ET.Element:
