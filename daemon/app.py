@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from daemon.clock import Clock, Entropy, SystemClock, SystemEntropy
 from daemon.errors import InvalidInput, StoreError, VaultError
-from daemon.gate import IntegrationGate
+from daemon.gate import AppGate, IntegrationGate, month_of
 from daemon.house import House
 from daemon.model import Document, Limit, Mode, reasons
 from daemon.policy import share_of
@@ -25,7 +25,7 @@ from daemon.providers.base import Context, Credentials, Provider, ProviderSettin
 from daemon.providers.oauth import TokenKeeper
 from daemon.settings import Settings
 from daemon.settings.units import Address
-from daemon.store import database, migrate, records, secrets
+from daemon.store import database, grants, migrate, records, secrets, usage
 from daemon.store.database import Probe, Store
 from daemon.store.fields import canonical
 from daemon.store.secrets import CREDENTIALS, Safe
@@ -63,6 +63,7 @@ class Workshop:
         self._make_wire, self._make_public = make_wire, make_public
         self._lock = threading.Lock()
         self._gates: dict[str, IntegrationGate] = {}
+        self._app_gates: dict[str, AppGate] = {}
         self._kept: OrderedDict[str, tuple[object, Provider]] = OrderedDict()
 
     def __call__(self, integration: records.Integration) -> Provider:
@@ -96,13 +97,24 @@ class Workshop:
         return provider
 
     def gate(self, integration: records.Integration) -> IntegrationGate:
+        """With that of its app in front, as its grant is now."""
+        app_id = grants.get(integration.grant_id).app_id if integration.grant_id else None
         with self._lock:
             found = self._gates.get(integration.id)
             if found is None:
-                found = self._gates[integration.id] = self.open_gate(
-                    integration.provider, Mode(integration.mode)
-                )
+                found = self.open_gate(integration.provider, Mode(integration.mode))
+                self._gates[integration.id] = found
+            if app_id != (found.shared.app_id if found.shared else None):
+                found.shared = self._app_gate(app_id, integration.provider) if app_id else None
             return found
+
+    def _app_gate(self, app_id: str, name: str) -> AppGate | None:
+        limits = provider_class(name).can.app_limits
+        if app_id not in self._app_gates and limits:
+            share = self._settings.provider(name).rate_share
+            made = self._app_gates[app_id] = AppGate(app_id, share_of(limits, share), self._clock)
+            made.saved({}, usage.of(app_id, month_of(self._clock.now())))
+        return self._app_gates.get(app_id)
 
     def open_gate(self, name: str, mode: Mode) -> IntegrationGate:
         """A gate with the provider's limits in this mode, or the operator's own rate."""

@@ -29,7 +29,7 @@ from daemon.house import House
 from daemon.model import RUNNING, IntegrationState
 from daemon.policy import poll_interval_s, retry_at
 from daemon.providers.base import Provider
-from daemon.store import events, integrations, leases, meta, records, runs, secrets, tenants
+from daemon.store import events, integrations, leases, meta, records, runs, secrets, tenants, usage
 from daemon.store.journal import Book
 from daemon.store.leases import Lease
 
@@ -180,6 +180,7 @@ def _leave(
         log.warning(f"{job}.lease_lost", integration=integration.id)
     else:
         lease.release()
+    _add_up(house, gate)
     if worth_a_row:
         log.info(
             f"{job}.finished",
@@ -189,6 +190,14 @@ def _leave(
             fault=code,
             **tally.counts,
         )
+
+
+def _add_up(house: House, gate: IntegrationGate) -> None:
+    """What was spent of a month's quota of our app, whoever held the lease, and what others spent."""
+    spent = gate.shared.unsaved() if gate.shared else {}
+    if gate.shared is not None and spent:
+        app_id = gate.shared.app_id
+        gate.shared.saved(spent, house.store.write("app.usage", lambda: usage.add(app_id, spent)))
 
 
 def _judge(integration: records.Integration, fault: Exception | None, now: datetime) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from daemon.errors import HintNotReady, HintRejected
-from daemon.model import Capabilities, Delivery, Hint
+from daemon.model import Capabilities, Delivery, Hint, Limit
 from daemon.providers.base import Credentials, Provider
 from daemon.wire import raise_for
 
@@ -29,7 +29,9 @@ class Signer(Provider):
     live_url: ClassVar[str] = "https://signer.test"
     sandbox_url: ClassVar[str] = "https://signer.test"
     credentials: ClassVar[type[Credentials]] = SignerCredentials
-    can: ClassVar[Capabilities] = Capabilities(webhooks=True, webhook_bytes=2 << 20)
+    can: ClassVar[Capabilities] = Capabilities(
+        webhooks=True, webhook_bytes=2 << 20, app_limits=(Limit("read", 10, 31 * 86_400, name="month"),)
+    )
 
     def read_hints(self, delivery: Delivery) -> list[Hint]:
         url = delivery.headers.get("certificate", "")

@@ -2,7 +2,7 @@
 
 The arithmetic is pure (`policy`) over two columns of the integration's row; whoever holds the lease owns
 them, carries them here, and writes them back with the run. In front of it may stand the gate of our app at
-the provider, which all integrations under that app share.
+the provider (`gate.app`), which all integrations under that app share.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from daemon.clock import Clock
 from daemon.errors import Rationed, Stopping, Throttled
+from daemon.gate.app import AppGate
 from daemon.model import Document, Limit
 from daemon.policy import Breaker, Meter, left, others_go, restored, take, told
 
@@ -32,16 +32,6 @@ LONGEST_S = 86_400.0
 """A budget that is used up for longer than an hour parks the integration, for a day at most."""
 
 
-class Shared(Protocol):
-    """What the integrations of one app share."""
-
-    def take(self, scope: str, *, urgent: bool) -> float:
-        """Take one call, or the seconds to wait (nothing taken then)."""
-        ...
-
-    def told(self, name: str, remaining: float, resets_in_s: float | None) -> None: ...
-
-
 class IntegrationGate:
     """One for each integration and process; safe for the threads of one run."""
 
@@ -53,7 +43,7 @@ class IntegrationGate:
         clock: Clock,
         stop: threading.Event,
         concurrency: int = 0,
-        shared: Shared | None = None,
+        shared: AppGate | None = None,
     ) -> None:
         """`concurrency`: calls in flight at once, 0 for any number."""
         self._party = party
@@ -61,7 +51,7 @@ class IntegrationGate:
         self._clock = clock
         self._stop = stop
         self._concurrency = concurrency
-        self._shared = shared
+        self.shared = shared
         self._lock = threading.Lock()
         self._meters: dict[str, Meter] = {}
         self._breaker = Breaker()
@@ -137,8 +127,8 @@ class IntegrationGate:
         now = self._clock.now()
         with self._lock:
             self._meters = told(self._meters, self._limits, name, remaining, resets_in_s, now)
-        if self._shared is not None:
-            self._shared.told(name, remaining, resets_in_s)
+        if self.shared is not None:
+            self.shared.told(name, remaining, resets_in_s)
 
     def left(self, name: str) -> float | None:
         """How many calls are left of the limit of this name; None where there is no such limit."""
@@ -156,8 +146,8 @@ class IntegrationGate:
                 return CROWDED_S
             urgent = self._urgent > 0
             meters, pause_s = take(self._meters, self._limits, scope, now, urgent=urgent)
-            if pause_s == 0 and self._shared is not None:
-                pause_s = self._shared.take(scope, urgent=urgent)
+            if pause_s == 0 and self.shared is not None:
+                pause_s = self.shared.take(scope, urgent=urgent)
             if pause_s == 0:
                 self._meters = meters
                 self.calls += 1
