@@ -55,6 +55,23 @@ def get_invoice(call: Call) -> Doc:
     return {"invoice": told(_invoice(call))}
 
 
+def update(call: Call) -> Doc:
+    """Sparse: what is not named stays. A payment request is found by its uid."""
+    world, invoice, given = call.world, _invoice(call), call.body["invoice"]
+    _insist_on_version(invoice, given["version"])
+    if invoice["status"] not in ("DRAFT", *_CANCELLABLE):
+        raise Refusal(
+            "BAD_REQUEST", f"An invoice that is {invoice['status']} cannot be updated.", field="status"
+        )
+    for request in given.get("payment_requests", ()):
+        if request["uid"] != invoice["payment_requests"][0]["uid"]:
+            raise Refusal("INVALID_VALUE", "No such request.", field="invoice.payment_requests[0].uid")
+        invoice["payment_requests"][0].update(request)
+    _insist_on_due(world, invoice, world.location(invoice["location_id"]) or {})
+    world.emit_invoice("invoice.updated", world.keep(world.invoices, invoice))
+    return {"invoice": told(invoice)}
+
+
 def publish(call: Call) -> Doc:
     world, invoice = call.world, _invoice(call)
     _insist_on_version(invoice, call.body["version"])

@@ -21,8 +21,8 @@ def reckon(order: Doc, currency: str, *, per_line: bool) -> Doc:
     for line in lines:
         _insist_on_currency(line["base_price_money"], currency)
         _insist_on_taxes(line, taxes)
-    for uid, tax in taxes.items():
-        tax["applied_money"] = _money(_tax_on(uid, tax, lines, per_line=per_line), currency)
+    for tax in taxes.values():
+        tax["applied_money"] = _money(_tax_on(tax, lines, per_line=per_line), currency)
     tax_total = sum(tax["applied_money"]["amount"] for tax in taxes.values())
     discounts = [{**one, "applied_money": one["amount_money"]} for one in order.get("discounts", ())]
     off = sum(one["amount_money"]["amount"] for one in discounts)
@@ -35,8 +35,9 @@ def reckon(order: Doc, currency: str, *, per_line: bool) -> Doc:
         raise Refusal("VALUE_TOO_HIGH", "Discounts exceed the order's total.", field="order.discounts")
     total = net - off + tax_total
     for line in lines:
-        line["total_money"] = _money(_net(line), currency)
-        line["total_tax_money"] = _money(0, currency)
+        tax = sum(_share(_net(line), one) for one in taxes.values() if _hits(line, one))
+        line["total_tax_money"] = _money(tax, currency)
+        line["total_money"] = _money(_net(line) + tax, currency)
     return {
         **order,
         "line_items": lines,
@@ -56,15 +57,16 @@ def _insist_on_taxes(line: Doc, taxes: dict[str, Doc]) -> None:
             raise Refusal("INVALID_VALUE", "There is no such tax.", field="order.line_items.applied_taxes")
 
 
-def _tax_on(uid: str, tax: Doc, lines: list[Doc], *, per_line: bool) -> int:
+def _tax_on(tax: Doc, lines: list[Doc], *, per_line: bool) -> int:
     if tax["type"] == "INCLUSIVE":
         return 0
-    hit = [
-        _net(line)
-        for line in lines
-        if tax["scope"] == "ORDER" or any(one["tax_uid"] == uid for one in line.get("applied_taxes", ()))
-    ]
+    hit = [_net(line) for line in lines if _hits(line, tax)]
     return sum(_share(net, tax) for net in hit) if per_line else _share(sum(hit), tax)
+
+
+def _hits(line: Doc, tax: Doc) -> bool:
+    applied = line.get("applied_taxes", ())
+    return bool(tax["scope"] == "ORDER" or any(one["tax_uid"] == tax["uid"] for one in applied))
 
 
 def _share(net: int, tax: Doc) -> int:

@@ -61,6 +61,7 @@ OPERATIONS = (
     _reads("/v2/invoices", invoices.list_invoices, "INVOICES_READ", lags=True),
     _searches("/v2/invoices/search", invoices.search_invoices, shapes.SEARCH_INVOICES, "INVOICES_READ"),
     _reads("/v2/invoices/{id}", invoices.get_invoice, "INVOICES_READ"),
+    _writes("PUT", "/v2/invoices/{id}", invoices.update, shapes.UPDATE_INVOICE, *_INVOICES),
     _writes("DELETE", "/v2/invoices/{id}", invoices.delete, shapes.NOTHING, *_INVOICES),
     _writes("POST", "/v2/invoices/{id}/publish", invoices.publish, shapes.PUBLISH, *_INVOICES),
     _writes("POST", "/v2/invoices/{id}/cancel", invoices.cancel, shapes.CANCEL, *_INVOICES),

@@ -279,6 +279,19 @@ CREATE_INVOICE = Fields(
     },
     ("invoice",),
 )
+UPDATE_INVOICE = Fields(
+    {
+        "idempotency_key": Text(128),
+        "invoice": Fields(
+            {
+                "version": Whole(0),
+                "payment_requests": Many(Fields({"uid": Text(255, 1), "due_date": _DAY}, ("uid",)), 1, 1),
+            },
+            ("version",),
+        ),
+    },
+    ("invoice",),
+)
 PUBLISH = Fields({"version": Whole(0), "idempotency_key": Text(128)}, ("version",))
 CANCEL = Fields({"version": Whole(0)}, ("version",))
 SEARCH_INVOICES = Fields(

@@ -1,0 +1,171 @@
+"""Reading invoices at Square: a few each by itself, many by listing their location; then their orders in
+batches, and what became of the payments.
+
+Square has no batch read of invoices, and searches them by location and customer alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+
+from daemon.errors import Garbled, Missing, WispbillError
+from daemon.model import Asked, Document, Observation
+from daemon.providers.square.api import Api, part, rows_of
+from daemon.providers.square.read import Losses, View, observe, split, text
+from daemon.providers.square.words import PARTY, REFUNDED
+
+SINGLE_READS = 5
+SPARE_PAGES = 2
+PAGE = 200
+ORDERS = 100
+_CHUNK = 100
+_FEW = 2
+_REFUND_PAGES = 100
+
+
+class Reader:
+    """The truth about invoices."""
+
+    def __init__(self, api: Api, view: View) -> None:
+        self._api, self._view = api, view
+
+    def pull(self, asked: Sequence[Asked]) -> Iterator[Observation]:
+        """Each ref once. What was read before a fault is answered before the fault goes on."""
+        refs = list(dict.fromkeys(one.ref for one in asked))
+        if len(refs) > SINGLE_READS:
+            yield from self._by_listing(refs)
+        else:
+            yield from self._singly(refs)
+
+    def document(self, ref: str) -> Document:
+        """The invoice as it stands; raises Missing."""
+        doc = part(self._api.get("v2", "invoices", ref), "invoice")
+        if doc["id"] != ref:
+            raise Garbled("Square answered with another invoice", party=PARTY)
+        return doc
+
+    def observe(self, doc: Document) -> Observation:
+        """An invoice just read, with what is around it."""
+        return next(self._complete([doc]))
+
+    def pages(self) -> Iterator[list[Document]]:
+        """Every invoice of the location, newest first."""
+        return self._api.searched(
+            "invoices", "v2", "invoices", "search", body=search_body(self._view.location_id)
+        )
+
+    def _singly(self, refs: Sequence[str]) -> Iterator[Observation]:
+        docs: list[Document] = []
+        fault: WispbillError | None = None
+        for ref in refs:
+            try:
+                docs.append(self.document(ref))
+            except Missing:
+                yield Observation.missing(ref)
+            except WispbillError as error:
+                fault = error
+                break
+        yield from self._complete(docs)
+        if fault is not None:
+            raise fault
+
+    def _by_listing(self, refs: Sequence[str]) -> Iterator[Observation]:
+        """As long as a page answers one ref on average: never more requests than reading each by itself,
+        and a two-hundredth of them where the invoices stand together."""
+        wanted = dict.fromkeys(refs)
+        found = 0
+        for turn, page in enumerate(self.pages(), 1):
+            hits = list({str(doc.get("id")): doc for doc in page if doc.get("id") in wanted}.values())
+            for doc in hits:
+                del wanted[doc["id"]]
+            found += len(hits)
+            yield from self._complete(hits)
+            if not wanted or turn >= found + SPARE_PAGES:
+                break
+        left = iter(wanted)
+        while chunk := list(islice(left, _CHUNK)):
+            yield from self._singly(chunk)
+
+    def _complete(self, docs: Sequence[Document]) -> Iterator[Observation]:
+        """An invoice whose order is not told is answered without its payments, which then are not gone."""
+        orders = self._orders([text(doc, "order_id") for doc in docs])
+        losses = self._losses(docs, orders)
+        for doc in docs:
+            yield observe(doc, self._view, orders.get(doc["order_id"]), losses)
+
+    def _orders(self, ids: Sequence[str]) -> dict[str, Document]:
+        found: dict[str, Document] = {}
+        place, left = self._view.location_id, iter(dict.fromkeys(ids))
+        while chunk := list(islice(left, ORDERS)):
+            body = {"location_id": place, "order_ids": chunk}
+            rows = rows_of(self._api.search("v2", "orders", "batch-retrieve", body=body), "orders")
+            for row in rows:
+                if row.get("location_id") != place:
+                    raise Garbled("Square answered with an order of another location", party=PARTY)
+                found[text(row, "id")] = row
+        return found
+
+    # --- refunds and disputes -------------------------------------------------------------------------
+
+    def _losses(self, docs: Sequence[Document], orders: dict[str, Document]) -> Losses:
+        paid = [doc for doc in docs if split(doc, orders.get(doc["order_id"]))[0]]
+        if not paid:
+            return Losses()
+        payments = {doc["id"]: [one.id for one in split(doc, orders[doc["order_id"]])[0]] for doc in paid}
+        disputes = self._disputes()
+        if sum(map(len, payments.values())) <= _FEW:
+            return Losses(self._refunds_of(ref for refs in payments.values() for ref in refs), disputes)
+        refunds, whole = self._refunds_since(min(text(doc, "created_at") for doc in paid))
+        # The list of refunds may be some seconds behind the invoice.
+        late = [doc for doc in paid if doc.get("status") in REFUNDED]
+        refs = [ref for doc in late for ref in payments[doc["id"]] if ref not in refunds]
+        return Losses(refunds | self._refunds_of(refs), disputes, whole)
+
+    def _refunds_of(self, payments: Iterable[str]) -> dict[str, list[Document]]:
+        found: dict[str, list[Document]] = {}
+        for ref in payments:
+            try:
+                payment = part(self._api.get("v2", "payments", ref), "payment")
+            except Missing:
+                continue  # recorded outside the Payments API: nothing is refunded through it
+            ids = payment.get("refund_ids") or []
+            found[ref] = [part(self._api.get("v2", "refunds", str(one)), "refund") for one in ids]
+        return found
+
+    def _refunds_since(self, start: str) -> tuple[dict[str, list[Document]], bool]:
+        """Refunds of every location, by payment; whether that was all."""
+        found: dict[str, list[Document]] = {}
+        pages = self._api.listed("refunds", "v2", "refunds", begin_time=start, sort_order="ASC", limit=100)
+        for page in islice(pages, _REFUND_PAGES):
+            _sort(found, page, lambda row: row.get("payment_id"))
+        return found, next(pages, None) is None
+
+    def _disputes(self) -> dict[str, list[Document]]:
+        """All of the location: Square filters them by nothing that would help."""
+        found: dict[str, list[Document]] = {}
+        for page in self._api.listed("disputes", "v2", "disputes", location_id=self._view.location_id):
+            _sort(found, page, disputed)
+        return found
+
+
+def search_body(location_id: str, customer: str | None = None) -> Document:
+    wanted: Document = {"location_ids": [location_id]}
+    if customer is not None:
+        wanted["customer_ids"] = [customer]
+    sort = {"field": "INVOICE_SORT_DATE", "order": "DESC"}
+    return {"query": {"filter": wanted, "sort": sort}, "limit": PAGE}
+
+
+def disputed(row: Document) -> object:
+    payment = row.get("disputed_payment")
+    return payment.get("payment_id") if isinstance(payment, dict) else None
+
+
+def _sort(
+    into: dict[str, list[Document]], rows: Iterable[Document], by: Callable[[Document], object]
+) -> None:
+    for row in rows:
+        ref = by(row)
+        if isinstance(ref, str):
+            into.setdefault(ref, []).append(row)
