@@ -25,6 +25,7 @@ MODULES = (
     "customers",
     "apps",
     "integrations",
+    "preview",
     "authorize",
     "invoices",
     "inbox",

@@ -58,6 +58,7 @@ def add(
     from daemon.providers import provider_class
 
     kind = provider_class(provider)
+    provider = kind.name  # an alias is not stored
     if kind.oauth is not None and not kind.mints:
         raise InvalidInput(
             "WB-INPUT", f"{kind.label} is connected by consent: wispbill integrations authorize {provider}"

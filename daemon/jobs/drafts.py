@@ -28,6 +28,15 @@ def drafts(
         yield link, invoice, _draft(tenant, integration, invoice, lines[invoice.id], payer, now)
 
 
+def draft_of(integration: records.Integration, invoice: records.Invoice, now: datetime) -> InvoiceDraft:
+    """What would go out for this invoice, linked or not."""
+    tenant = tenants.get(integration.tenant_id)
+    customer = customers.by_ids({invoice.customer_id})[invoice.customer_id]
+    external = payers.known(integration.id, {customer.id}).get(customer.id)
+    lines = invoices.lines_of_all([invoice.id])[invoice.id]
+    return _draft(tenant, integration, invoice, lines, _payer(tenant, integration, customer, external), now)
+
+
 def _payer(
     tenant: records.Tenant, integration: records.Integration, customer: records.Customer, external: str | None
 ) -> PayerDraft:

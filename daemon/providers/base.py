@@ -113,8 +113,9 @@ class Provider:
     def accepts(self, draft: InvoiceDraft) -> None:
         """Raise Rejected where the provider would refuse this draft whatever it says today."""
 
-    def preview(self, draft: InvoiceDraft) -> Document:
-        """What `push` would send for this draft, without sending it. Raises Rejected as `accepts` does."""
+    def preview(self, draft: InvoiceDraft | None) -> Document:
+        """What `push` would send for this draft, or for a sample, without sending it. Raises Rejected as
+        `accepts` does."""
         raise self._unsupported("show what it would send")
 
     @classmethod

@@ -30,6 +30,7 @@ from daemon.providers.base import Context, Credentials, Provider, ProviderSettin
 from daemon.providers.custom_webhook import account, push
 from daemon.providers.custom_webhook.addresses import fill
 from daemon.providers.custom_webhook.answers import read_bytes, word
+from daemon.providers.custom_webhook.canonical import sample_draft
 from daemon.providers.custom_webhook.client import Client
 from daemon.providers.custom_webhook.feed import Feed
 from daemon.providers.custom_webhook.push import Pusher, body_of
@@ -67,7 +68,8 @@ class CustomWebhook(Provider):
     def accepts(self, draft: InvoiceDraft) -> None:
         body_of(draft, self._settings, self._clock.now())
 
-    def preview(self, draft: InvoiceDraft) -> Document:
+    def preview(self, draft: InvoiceDraft | None) -> Document:
+        draft = draft or sample_draft((*self._settings.currencies, "EUR")[0])
         url = fill(self._settings.create.url, {"reference": draft.reference}, self.base_url)
         return push.preview(draft, self._settings, url, self._clock.now())
 

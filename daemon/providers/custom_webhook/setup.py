@@ -38,6 +38,7 @@ CAPABILITIES = Capabilities(
     feed_tells_all=False,
     partial_payments=True,
     refunds=True,
+    credits=True,
     webhooks=True,
     registers_webhook=True,
     needs_email=False,
