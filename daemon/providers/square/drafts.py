@@ -128,7 +128,12 @@ class _Parts:
             discount = {"uid": f"d{place}", "name": text[:255], "type": "FIXED_AMOUNT", "scope": "ORDER"}
             self.discounts.append({**discount, "amount_money": money})
             return
-        item = {"uid": f"l{place}", "name": text[:_NAME], "quantity": "1", "base_price_money": money}
+        item: Document = {
+            "uid": f"l{place}",
+            "name": text[:_NAME],
+            "quantity": "1",
+            "base_price_money": money,
+        }
         if len(text) > _NAME:
             item["note"] = text[_NAME : _NAME + _NOTE]
         if tax_uid:

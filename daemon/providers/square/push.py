@@ -94,7 +94,8 @@ class Pusher:
             lambda body: _noted(now, self._find_order(body)),
         )
         if made["differences"]:
-            return self._withdraw(journal, attempt, made, None, now)
+            self._withdraw(journal, attempt, made, None, now)
+            return None
         invoice = invoice_body(draft, customer, made["id"], self._settings)
         body = {"invoice": invoice, "total": _doc(draft.total), "reference": draft.reference}
         found = journal.once(
@@ -104,7 +105,8 @@ class Pusher:
             lambda body: _noted(now, self._find(body)),
         )
         if found["differences"]:
-            return self._withdraw(journal, attempt, found, found["id"], now)
+            self._withdraw(journal, attempt, found, found["id"], now)
+            return None
         return found
 
     def _withdraw(

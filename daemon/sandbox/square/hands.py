@@ -245,7 +245,7 @@ class SquareAccount(Hands):
             "source": {"name": "Square Invoices"},
         }
         order = world.keep(world.orders, reckon(bare, location["currency"], per_line=True))
-        request = {"uid": world.new_id(), "request_type": "BALANCE", "due_date": "2099-01-01"}
+        request: Doc = {"uid": world.new_id(), "request_type": "BALANCE", "due_date": "2099-01-01"}
         request |= {"computed_amount_money": price, "total_completed_amount_money": {**price, "amount": 0}}
         invoice = {
             "id": world.new_id("inv:0-Ch"),

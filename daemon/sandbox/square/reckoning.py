@@ -35,9 +35,9 @@ def reckon(order: Doc, currency: str, *, per_line: bool) -> Doc:
         raise Refusal("VALUE_TOO_HIGH", "Discounts exceed the order's total.", field="order.discounts")
     total = net - off + tax_total
     for line in lines:
-        tax = sum(_share(_net(line), one) for one in taxes.values() if _hits(line, one))
-        line["total_tax_money"] = _money(tax, currency)
-        line["total_money"] = _money(_net(line) + tax, currency)
+        on_line = sum(_share(_net(line), one) for one in taxes.values() if _hits(line, one))
+        line["total_tax_money"] = _money(on_line, currency)
+        line["total_money"] = _money(_net(line) + on_line, currency)
     return {
         **order,
         "line_items": lines,

@@ -26,9 +26,11 @@ class Operation:
     personal: bool = False
 
 
-def _reads(template: str, run: Handler, *scopes: str, **more: bool) -> Operation:
-    lags = more.get("lags", False)
-    return Operation(Route("GET", template, run.__name__, lists=lags), run, scopes, **more)
+def _reads(
+    template: str, run: Handler, *scopes: str, lags: bool = False, personal: bool = False
+) -> Operation:
+    route = Route("GET", template, run.__name__, lists=lags)
+    return Operation(route, run, scopes, lags=lags, personal=personal)
 
 
 def _searches(template: str, run: Handler, body: Fields, *scopes: str, lags: bool = True) -> Operation:

@@ -260,7 +260,7 @@ _REQUEST = Fields(
     ("request_type", "due_date"),
 )
 METHODS = ("card", "square_gift_card", "bank_account", "buy_now_pay_later", "cash_app_pay")
-_INVOICE = {
+_INVOICE: dict[str, Shape] = {
     "location_id": Text(255, 1),
     "order_id": Text(255, 1),
     "primary_recipient": Fields({"customer_id": Text(255, 1)}),
