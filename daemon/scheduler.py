@@ -20,6 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from daemon.beats import Beats
 from daemon.errors import StoreError, WispbillError
 from daemon.house import House
+from daemon.jobs import keepalive
 from daemon.jobs.pull import pull
 from daemon.jobs.push import push
 from daemon.jobs.tidy import tidy
@@ -28,7 +29,7 @@ from daemon.store import integrations, links
 
 log = structlog.get_logger()
 
-VISITS = {"push": push, "pull": pull}
+VISITS = {"push": push, "pull": pull, "keepalive": keepalive.check_connection}
 """The jobs that go to integrations. An integration gets a run of one at a time, in turns."""
 
 DRIFT_S = 5.0
@@ -58,6 +59,8 @@ class Scheduler:
             self._every("push", settings.push.every, self._tick_push)
         if settings.pull.enabled:
             self._every("pull", settings.pull.every, self._tick_pull)
+        if settings.keepalive.enabled:
+            self._every("keepalive", settings.keepalive.every, self._tick_keepalive)
         self._every("tidy", 60.0, self._tick_tidy)
         self._every("beat", 5.0, partial(self._beats.beat, name="scheduler"))
         self._ticks.add_listener(self._told, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
@@ -101,6 +104,13 @@ class Scheduler:
         with self._house.store.session():
             now = self._house.clock.now()
             self._enlist("pull", integrations.due_for_pull(now, mine=self._house.name))
+
+    def _tick_keepalive(self) -> None:
+        with self._house.store.session():
+            keepalive.keepalive(self._house)
+            every = timedelta(seconds=self._house.settings.keepalive.test_every)
+            now = self._house.clock.now()
+            self._enlist("keepalive", integrations.due_for_test(now, every, mine=self._house.name))
 
     def _tick_tidy(self) -> None:
         with self._house.store.session():

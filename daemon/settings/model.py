@@ -89,6 +89,12 @@ class BrakeSection(Section):
     at_least: Whole = live(10, ge=1)
 
 
+class KeepaliveSection(Section):
+    every: Annotated[Duration, at_least("1s")] = fixed("5min")
+    enabled: Switch = fixed(True)
+    test_every: Annotated[Duration, at_least("1min")] = live("1d")
+
+
 class TidySection(Section):
     at: TimeOfDay = live("03:15")
     keep_backups: Whole = live(14, ge=1, le=1000)
@@ -145,6 +151,7 @@ class Settings(BaseSettings):
     push: PushSection = PushSection()
     pull: PullSection = PullSection()
     brake: BrakeSection = BrakeSection()
+    keepalive: KeepaliveSection = KeepaliveSection()
     tidy: TidySection = TidySection()
     receiver: ReceiverSection = ReceiverSection()
     monitoring: MonitoringSection = MonitoringSection()

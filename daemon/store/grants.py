@@ -187,8 +187,8 @@ def keep(safe: Safe, turn: Turn, fresh: Tokens, life: Life) -> None:
     grant = get(turn.grant_id)
     hard = life.hard_expires_at or grant.hard_expires_at
     refresh_ends = life.refresh_expires_at or grant.refresh_expires_at
-    ends = min((at for at in (hard, refresh_ends) if at is not None), default=None)
-    told = grant.warned_days if ends is not None and ends - life.asked_at <= FIRST_WARNING else None
+    told, passed = grant.warned_days, _passed(hard, life.asked_at)
+    told = max(told, passed) if told is not None and passed is not None else None
     safe.put(grant, TOKENS, fresh.document())
     turn.write(
         refreshed_at=life.asked_at,
@@ -230,17 +230,26 @@ def park(row: records.Integration, error: WispbillError, now: datetime) -> None:
     integrations.set_state(row, state, now=now, code=error.code, text=error.message)
 
 
+def has_unused(tenant_id: str, now: datetime) -> bool:
+    """Whether `end_unused` would find something."""
+    return bool(Grant.select(Grant.id).where(_unused(tenant_id, now)).exists())
+
+
 def end_unused(safe: Safe, tenant_id: str, *, now: datetime) -> int:
     """Inside a transaction: destroy the tokens of the tenant's grants that serve no integration any more."""
-    serving = Integration.select(Integration.grant_id).where(
-        Integration.grant_id.is_null(False) & Integration.removed_at.is_null()
-    )
-    unused = (Grant.tenant_id == tenant_id) & (Grant.state != ENDED) & Grant.id.not_in(serving)
-    found = [row.id for row in Grant.select(Grant.id).where(unused & (Grant.created_at < now - YOUNG))]
+    found = [row.id for row in Grant.select(Grant.id).where(_unused(tenant_id, now))]
     for grant_id in found:
         safe.destroy(grant_id)
         Grant.update(state=ENDED, ended_at=now).where(Grant.id == grant_id).execute()
     return len(found)
+
+
+def _unused(tenant_id: str, now: datetime) -> pw.Expression:
+    serving = Integration.select(Integration.grant_id).where(
+        Integration.grant_id.is_null(False) & Integration.removed_at.is_null()
+    )
+    mine = (Grant.tenant_id == tenant_id) & (Grant.state != ENDED) & (Grant.created_at < now - YOUNG)
+    return mine & Grant.id.not_in(serving)
 
 
 def abandon(safe: Safe, grant_id: str, *, now: datetime) -> None:
@@ -257,18 +266,23 @@ YOUNG = timedelta(minutes=30)
 # --- warnings -----------------------------------------------------------------------------------------
 
 WARN_DAYS = (30, 14, 7, 1)
-FIRST_WARNING = timedelta(days=WARN_DAYS[0])
+UNRENEWED = timedelta(days=2)
+"""A refresh token that is renewed each day is nothing to warn of, however short its life."""
+
+
+def _passed(ends: datetime | None, now: datetime) -> int | None:
+    """The nearest threshold, in days, that is passed on the way to an end."""
+    passed = [days for days in WARN_DAYS if ends is not None and ends - now <= timedelta(days=days)]
+    return passed[-1] if passed else None
 
 
 def due_warning(grant: records.Grant, now: datetime) -> int | None:
-    """The threshold, in days, that is passed and was not told yet."""
-    ends = ends_at(grant)
-    if ends is None:
+    """The threshold that is passed and was not told yet."""
+    is_renewed = now - grant.refreshed_at < UNRENEWED
+    days = _passed(grant.hard_expires_at if is_renewed else ends_at(grant), now)
+    if days is None or (grant.warned_days is not None and grant.warned_days <= days):
         return None
-    passed = [days for days in WARN_DAYS if ends - now <= timedelta(days=days)]
-    if not passed or (grant.warned_days is not None and grant.warned_days <= passed[-1]):
-        return None
-    return passed[-1]
+    return days
 
 
 def warned(grant_id: str, days: int) -> None:

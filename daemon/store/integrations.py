@@ -218,6 +218,13 @@ def due_for_pull(now: datetime, *, mine: str | None = None) -> list[str]:
     return [row.id for row in query]
 
 
+def due_for_test(now: datetime, every: timedelta, *, mine: str | None = None) -> list[str]:
+    """Ids of running integrations whose connection was not tested for so long, and that are free."""
+    late = Integration.tested_at.is_null() | (Integration.tested_at <= now - every)
+    query = Integration.select(Integration.id).where(running() & _free(now, mine) & late)
+    return [row.id for row in query]
+
+
 def update(integration_id: str, **values: Any) -> None:
     """Inside a transaction."""
     Integration.update(values).where(Integration.id == integration_id).execute()

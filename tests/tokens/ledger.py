@@ -27,7 +27,7 @@ from daemon.wire import Reply, raise_for
 BASE = "https://ledger.test"
 CLIENT, SECRET = "client-0001", "app-secret-0001"
 REDIRECT = "https://billing.example.com/oauth/callback/ledger"
-ACCESS_S, REFRESH_S, HARD_S = 1800.0, 60 * 86_400.0, 300 * 86_400.0
+ACCESS_S, REFRESH_S, HARD_S = 1800.0, 20 * 86_400.0, 45 * 86_400.0
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Granted:
 
     accounts: tuple[str, ...]
     refresh: str
+    ends_at: float
     used: dict[str, float] = field(default_factory=dict)
     is_dead: bool = False
 
@@ -49,6 +50,7 @@ class LedgerServer:
     accounts: tuple[str, ...] = ("realm-1",)
     secret: str = SECRET
     denies: bool = False
+    missing: list[str] = field(default_factory=list)
     before_token: Callable[[], None] = lambda: None
     grants: list[Granted] = field(default_factory=list)
     codes: dict[str, tuple[Granted, str, str]] = field(default_factory=dict)
@@ -80,7 +82,7 @@ class LedgerServer:
         assert query["client_id"] == CLIENT and query["redirect_uri"] == REDIRECT
         if self.denies:
             return f"{REDIRECT}?{urlencode({'error': 'access_denied', 'state': query['state']})}"
-        grant = Granted(self.accounts, self._new("refresh"))
+        grant = Granted(self.accounts, self._new("refresh"), self.clock.monotonic() + HARD_S)
         self.grants.append(grant)
         code = self._new("code")
         self.codes[code] = (grant, query["redirect_uri"], query.get("code_challenge", ""))
@@ -101,7 +103,7 @@ class LedgerServer:
         account = path.removeprefix("/account/")
         if account not in grant.accounts:
             return 403, {"error": "not yours"}
-        return 200, {"id": account, "name": f"Books of {account}"}
+        return 200, {"id": account, "name": f"Books of {account}", "missing": self.missing}
 
     def _bearer(self, environ: dict[str, Any]) -> Granted | None:
         token = environ.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ")
@@ -114,7 +116,7 @@ class LedgerServer:
         if environ.get("HTTP_AUTHORIZATION") != f"Basic {basic}":
             return 401, {"error": "invalid_client"}
         grant = self._by_code(form) if form["grant_type"] == "authorization_code" else self._by_token(form)
-        if grant is None or grant.is_dead:
+        if grant is None or grant.is_dead or self.clock.monotonic() > grant.ends_at:
             return 400, {"error": "invalid_grant"}
         return 200, self._rotated(grant)
 
@@ -142,7 +144,7 @@ class LedgerServer:
             "refresh_token": grant.refresh,
             "expires_in": ACCESS_S,
             "refresh_expires_in": REFRESH_S,
-            "hard_expires_in": HARD_S,
+            "hard_expires_in": grant.ends_at - now,
         }
 
     def _new(self, what: str) -> str:
@@ -237,11 +239,14 @@ class Ledger(Provider):
 
     def check(self) -> AccountInfo:
         found = self._asked()
-        return AccountInfo(found["id"], found["name"], Mode.SANDBOX)
+        return AccountInfo(found["id"], found["name"], Mode.SANDBOX, missing=tuple(found["missing"]))
 
     def changed(self, cursor: Document | None) -> Changes:
         self._asked()
         return Changes({})
+
+    def certificate(self, url: str) -> bytes:
+        return b"-----BEGIN CERTIFICATE-----"
 
     def _asked(self) -> Document:
         token = self.tokens.access()

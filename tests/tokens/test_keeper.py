@@ -288,8 +288,8 @@ def test_the_life_of_the_tokens_is_written_down(bench: Bench) -> None:
     row = bench.row()
     assert (row.access_expires_at - at).total_seconds() == ACCESS_S
     assert row.refreshed_at == at
-    assert row.refresh_expires_at is not None and (row.refresh_expires_at - at).days == 60
-    assert row.hard_expires_at is not None and (row.hard_expires_at - at).days == 300
+    assert row.refresh_expires_at is not None and (row.refresh_expires_at - at).days == 20
+    assert row.hard_expires_at is not None and (row.hard_expires_at - at).days == 44
     assert row.lease_owner is None
 
 
