@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from daemon.cli import output
+from daemon.cli import output, quotas
 from daemon.cli.context import desk_of
 
 if TYPE_CHECKING:
@@ -64,13 +64,15 @@ def gathered(desk: Desk, tenant_id: str | None) -> Shape:
     now = desk.now
     rows = integrations.listing(tenant_id)
     queues = integrations.count_by_state([row.id for row in rows])
-    shown = [_integration(row, queues[row.id], now) for row in rows]
+    budgets = quotas.of_integrations(desk, rows)
+    shown = [_integration(row, queues[row.id], now) | budgets[row.id] for row in rows]
     running = daemon_runs(desk) if desk.house.store.is_sqlite else None
     queue = links.count_by_state(tenant_id)
     totals = views.sums(tenant_id)
     shape: Shape = {
         "daemon_running": running,
         "integrations": shown,
+        "apps": quotas.of_apps(desk) if tenant_id is None else [],
         "queue": output.Named(queue),
         "without_integration": links.unassigned(tenant_id),
         "invoices": output.Named(invoices.count_by_status(tenant_id)),
@@ -87,7 +89,11 @@ def gathered(desk: Desk, tenant_id: str | None) -> Shape:
         "runs": [_run(row) for row in runs.newest_of_each()],
         "recovery": meta.get(meta.RECOVERY) is not None,
     }
-    problems = [*_of_integrations(desk, rows, now), *_of_invoices(tenant_id, shape)]
+    problems = [
+        *_of_integrations(desk, rows, now),
+        *_of_invoices(tenant_id, shape),
+        *quotas.problems(shape),
+    ]
     if running is False:
         problems.insert(0, _problem("No daemon runs on this database.", "systemctl start wispbill"))
     shape["problems"] = problems
@@ -245,6 +251,8 @@ def _print(shape: dict[str, Any]) -> None:
     output.say("")
     output.listing("integrations", shape["integrations"], COLUMNS, as_json=False, empty=NONE_YET)
     output.say("")
+    for line in quotas.lines(shape):
+        output.say(line)
     output.facts(
         {
             "queue": shape["queue"],

@@ -92,12 +92,12 @@ class Window:
     spans: tuple[Span, ...] = ()
 
     def left(self, limit: Limit, now: datetime) -> float:
-        return limit.calls - sum(calls for _began, _until, calls in self._counting(limit, now))
+        return limit.calls - sum(calls for _began, _until, calls in self.counting(limit, now))
 
     def wait_s(self, limit: Limit, now: datetime, keep: float) -> float:
         lacking = 1 + keep - self.left(limit, now)
         wait_s = 0.0
-        for _began, until, calls in sorted(self._counting(limit, now), key=lambda span: span[1]):
+        for _began, until, calls in sorted(self.counting(limit, now), key=lambda span: span[1]):
             if lacking <= 0:
                 break
             lacking -= calls
@@ -120,14 +120,14 @@ class Window:
     def _with(self, limit: Limit, now: datetime, calls: float, lasts_s: float) -> Window:
         at = to_micros(now)
         until, grain = at + round(lasts_s * 1e6), limit.per_s * 1e6 / SPANS
-        spans = list(self._counting(limit, now))
+        spans = list(self.counting(limit, now))
         for place, (began, known, count) in enumerate(spans):
             if 0 <= at - began < grain and abs(until - known) <= grain:
                 spans[place] = (began, max(known, until), count + calls)
                 return Window(tuple(spans))
         return Window((*spans, (at, until, calls)))
 
-    def _counting(self, limit: Limit, now: datetime) -> tuple[Span, ...]:
+    def counting(self, limit: Limit, now: datetime) -> tuple[Span, ...]:
         """Those that still count. One that began later than a window from now was written by a clock that
         was wrong."""
         at, length = to_micros(now), limit.per_s * 1e6

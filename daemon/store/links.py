@@ -255,6 +255,17 @@ def count_by_state(tenant_id: str | None = None) -> dict[str, int]:
     return dict(rows)
 
 
+def count_followed(ids: Sequence[str]) -> dict[str, int]:
+    """Per integration: how many links are read again and again."""
+    query = (
+        Link.select(Link.integration_id, pw.fn.COUNT(Link.id))
+        .where(Link.integration_id.in_(list(ids)) & Link.next_pull_at.is_null(False))
+        .group_by(Link.integration_id)
+    )
+    rows: Any = query.tuples()
+    return dict.fromkeys(ids, 0) | dict(rows)
+
+
 def unassigned(tenant_id: str | None = None) -> int:
     where = Link.integration_id.is_null()
     if tenant_id is not None:
