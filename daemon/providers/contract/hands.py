@@ -75,11 +75,13 @@ class Hands:
         return bench.adapter().changed(None).cursor
 
     def changed(self, bench: Bench, cursor: Document) -> tuple[list[Hint], Document]:
-        """All pages from here, each by an adapter of its own, with the cursor stored between."""
+        """All pages from here, each by an adapter of its own, with the cursor stored between; a truth that a
+        page tells counts as the hint that it makes needless."""
         hints: list[Hint] = []
         for _ in range(100):
             page: Changes = bench.adapter().changed(json.loads(json.dumps(cursor)))
             hints += page.hints
+            hints += [Hint(f"{seen.ref}:{seen.version}:{seen.as_of}", seen.ref) for seen in page.observations]
             cursor = page.cursor
             if not page.more:
                 return hints, cursor

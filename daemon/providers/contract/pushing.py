@@ -64,7 +64,7 @@ class PushPromises(Hands):
         (bench.lose_answer if lost == "answer" else bench.lose_request)(after=after)
         with suppress(OutcomeUnknown):
             bench.adapter().push_one(draft, journal)
-        journal.keys_expired = keys_expired
+        journal.keys_expired = keys_expired or not bench.adapter().can.key_window_s
 
         pushed = bench.adapter().push_one(draft, journal)
 
