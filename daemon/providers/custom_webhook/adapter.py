@@ -34,7 +34,12 @@ from daemon.providers.custom_webhook.canonical import sample_draft
 from daemon.providers.custom_webhook.client import Client
 from daemon.providers.custom_webhook.feed import Feed
 from daemon.providers.custom_webhook.push import Pusher, body_of
-from daemon.providers.custom_webhook.setup import CAPABILITIES, CustomCredentials, CustomSettings
+from daemon.providers.custom_webhook.setup import (
+    CAPABILITIES,
+    CustomCredentials,
+    CustomSettings,
+    insist_on_secrets,
+)
 from daemon.providers.custom_webhook.status import Reader
 
 
@@ -53,6 +58,7 @@ class CustomWebhook(Provider):
         super().__init__(context)
         self._given = cast(CustomCredentials, context.credentials)
         self._settings = cast(CustomSettings, context.settings)
+        insist_on_secrets(self._given, self._settings)
         self._clock = context.clock
         self._client = Client(self._given, self._settings, self.wire, self._clock, self.base_url)
         self._pusher = Pusher(self._client, self._settings)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from daemon.clock import EPOCH
 from daemon.errors import InvalidInput
@@ -273,6 +273,17 @@ class CustomSettings(ProviderSettings):
             raise ValueError("it is iso, epoch_s, epoch_ms or a pattern with %Y")
         return value
 
+    @field_validator("mapping")
+    @classmethod
+    def _is_a_mapping(cls, value: Any, known: ValidationInfo) -> Any:
+        currencies = known.data.get("currencies") or ("EUR",)
+        invoice = canonical(sample_draft(currencies[0]), EPOCH)
+        if known.data.get("content_type") == "application/xml":
+            markup.check(value, invoice)
+        elif value is not None:
+            mapping.check(value, invoice)
+        return value
+
     @field_validator("json_schema")
     @classmethod
     def _is_a_schema(cls, value: Document | None) -> Document | None:
@@ -282,7 +293,11 @@ class CustomSettings(ProviderSettings):
 
     @model_validator(mode="after")
     def _fit_together(self) -> CustomSettings:
-        self._check_mapping()
+        if self.content_type == "application/xml":
+            if self.mapping is None:
+                raise ValueError("mapping is missing: there is no default for XML")
+            if self.json_schema is not None:
+                raise ValueError("json_schema is for JSON, and content_type is XML")
         if self.status is None:
             if not self.manual:
                 raise ValueError("status is missing; where your system has none, say manual = true")
@@ -297,17 +312,29 @@ class CustomSettings(ProviderSettings):
             raise ValueError("status.paths.currency is needed, or exactly one of currencies")
         return self
 
-    def _check_mapping(self) -> None:
-        invoice = canonical(sample_draft((*self.currencies, "EUR")[0]), EPOCH)
-        if self.content_type == "application/xml":
-            if self.mapping is None:
-                raise ValueError("mapping: there is no default for XML")
-            if self.json_schema is not None:
-                raise ValueError("json_schema is for JSON")
-            markup.check(self.mapping, invoice)
-        elif self.mapping is not None:
-            mapping.check(self.mapping, invoice)
-
     @property
     def tree(self) -> Any:
         return DEFAULT if self.mapping is None else self.mapping
+
+
+def insist_on_secrets(given: CustomCredentials, settings: CustomSettings) -> None:
+    """Raises InvalidInput where a secret is not of the form that its direction's signature needs."""
+    outbound = [
+        ("signing_secret", given.signing_secret),
+        ("previous_signing_secret", given.previous_signing_secret),
+    ]
+    uses = [(name, secret, settings.signing.profile) for name, secret in outbound]
+    uses.append(("inbound_secret", given.inbound_secret, settings.inbound.profile))
+    for name, secret, profile in uses:
+        if secret is None or profile != "standard":
+            continue
+        try:
+            standard_key(secret.get_secret_value())
+        except ValueError as error:
+            raise InvalidInput("WB-CREDENTIALS-FORMAT", f"{name}: {error}", field=name) from None
+    if given.signing_secret is None and settings.signing.profile != "none":
+        raise InvalidInput(
+            "WB-CREDENTIALS-FORMAT",
+            "signing_secret is missing; where your system checks no signature, say signing.profile = none",
+            field="signing_secret",
+        )
