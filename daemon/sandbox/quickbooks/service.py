@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import unquote_plus
 
 from daemon.clock import Clock
 from daemon.sandbox.http import Answer, Request
@@ -70,7 +69,7 @@ class Service:
         if request.method == "POST":
             if request.content_type != "application/text":
                 raise Refusal("4000", "Error parsing query", "Content-Type is not application/text")
-            return self._ok({"QueryResponse": self._found(unquote_plus(request.body.decode()))})
+            return self._ok({"QueryResponse": self._found(request.body.decode())})
         return self._ok({"QueryResponse": self._found(request.param("query"))})
 
     def _found(self, text: str) -> Row:

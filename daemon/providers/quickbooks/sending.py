@@ -1,0 +1,109 @@
+"""Many creates in one call: the batch endpoint for several, the object's own for one."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from daemon.errors import Garbled, Rejected, WispbillError
+from daemon.model import Document, Journal, Journals, LookMany, SendMany
+from daemon.providers.quickbooks.api import Api, chunks, entity_in
+from daemon.providers.quickbooks.faults import error_of, fault_in
+from daemon.providers.quickbooks.words import ITEMS, PARTY
+from daemon.wire import Reply
+
+Outcome = Document | Exception
+T = TypeVar("T")
+
+
+class Sender:
+    """Creates objects of one entity. Answers in the order of what was given: the object, or why not."""
+
+    def __init__(self, api: Api, entity: str) -> None:
+        self._api, self._entity = api, entity
+
+    def create(self, sends: Sequence[tuple[Document, str]]) -> list[Outcome]:
+        return [answer for some in chunks(sends, ITEMS) for answer in self._some(some)]
+
+    def _some(self, sends: Sequence[tuple[Document, str]]) -> Iterator[Outcome]:
+        if len(sends) == 1:
+            yield self._single(*sends[0])
+            return
+        items = [{"operation": "create", self._entity: body} for body, _key in sends]
+        try:
+            rows = self._api.batch(items, requestid(*(key for _body, key in sends)))
+        except Rejected:
+            # The call itself was refused, so that nothing of it was done.
+            yield from (self._single(body, key) for body, key in sends)
+            return
+        yield from (one(lambda row=row: self._of(row)) for row in rows)  # type: ignore[misc]
+
+    def _single(self, body: Document, key: str) -> Outcome:
+        path = self._entity.lower()
+        return one(lambda: entity_in(self._api.write(path, body, requestid(key)), self._entity))
+
+    def _of(self, row: Document | None) -> Document:
+        if row is None:
+            raise Garbled("QuickBooks' answer leaves out an item of the batch", party=PARTY)
+        fault = fault_in(row)
+        if fault is not None:
+            raise error_of(fault, Reply(400, {}, b""))
+        return entity_in(row, self._entity)
+
+
+class Single(Journals):
+    """The journals of a batch of one."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def __call__(self, draft: object) -> Journal:
+        return self._journal
+
+    def each(
+        self,
+        step: str,
+        items: Sequence[tuple[Journal, Document]],
+        send: SendMany,
+        look: LookMany,
+        *,
+        lag_s: float | None = None,
+        look_first: bool = False,
+    ) -> list[Outcome]:
+        return [
+            one(
+                lambda journal=journal, body=body: journal.once(  # type: ignore[misc]
+                    step,
+                    body,
+                    lambda body, key: _only(send([(body, key)])),
+                    lambda body: _only(look([body])),
+                    lag_s=lag_s,
+                    look_first=look_first,
+                )
+            )
+            for journal, body in items
+        ]
+
+
+def one(call: Callable[[], Document]) -> Outcome:
+    """What the call gives; what befell it is an answer."""
+    try:
+        return call()
+    except WispbillError as error:
+        return error
+
+
+def _only(answers: Sequence[T | Exception]) -> T:
+    (answer,) = answers
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def requestid(*keys: str) -> str:
+    """At most 50 characters, computed from our keys."""
+    if len(keys) == 1 and len(keys[0]) <= 36:
+        return keys[0]
+    return base64.b32encode(hashlib.sha256("|".join(keys).encode()).digest()).decode()[:32]
