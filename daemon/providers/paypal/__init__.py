@@ -1,0 +1,5 @@
+"""The PayPal adapter."""
+
+from daemon.providers.paypal.adapter import PayPal
+
+__all__ = ["PayPal"]

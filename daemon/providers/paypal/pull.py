@@ -1,0 +1,129 @@
+"""Reading invoices at PayPal: a few each by itself, many through search, 100 a page.
+
+Search never asks more than reading each by itself would. What it does not show in the expected states, and
+what it shows too little of, is read by itself, so that the truth about an unusual invoice is never a row's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from itertools import islice
+
+from daemon.errors import Garbled, Missing, Unauthorised, WispbillError
+from daemon.model import Asked, Document, Observation
+from daemon.providers.paypal.client import Api
+from daemon.providers.paypal.disputes import Disputes
+from daemon.providers.paypal.money import PARTY
+from daemon.providers.paypal.read import observe, part, sources, transactions
+from daemon.providers.paypal.searching import search, span, wanted_states
+from daemon.providers.paypal.words import CANCELLED, CLOSED_SEARCH, OPEN_SEARCH, SETTLED
+
+SINGLE_READS = 10
+CHUNK = 50
+INVOICES = ("v2", "invoicing", "invoices")
+_BEFORE, _AFTER = timedelta(days=9), timedelta(days=1)
+"""A push may have been in doubt for a week before it was known."""
+_PLAIN = ("SENT", "UNPAID", *CANCELLED)
+
+
+class Reader:
+    """The truth about invoices."""
+
+    def __init__(self, api: Api, *, disputes: bool = True) -> None:
+        self._api, self._with_disputes = api, disputes
+
+    def pull(self, asked: Sequence[Asked]) -> Iterator[Observation]:
+        """Each ref once. What was read before a fault is answered before the fault goes on."""
+        unique = list({one.ref: one for one in asked}.values())
+        disputes = Disputes(self._api, wanted=self._with_disputes)
+        left = [one.ref for one in unique]
+        if len(unique) > SINGLE_READS:
+            wanted = dict.fromkeys(left)
+            for states in (OPEN_SEARCH, CLOSED_SEARCH):
+                yield from self._by_search(states, unique, wanted, disputes)
+            left = list(wanted)
+        yield from self._singly(left, disputes)
+
+    def document(self, ref: str) -> Document:
+        """The invoice as it stands; raises Missing, and Garbled where it is another account's."""
+        try:
+            doc = self._api.get(*INVOICES, ref)
+        except Unauthorised as error:
+            if error.provider_code == "PERMISSION_DENIED":
+                raise Garbled(
+                    f"the invoice {ref[:40]} belongs to another PayPal account", party=PARTY, status_code=403
+                ) from error
+            raise
+        if doc.get("id") != ref:
+            raise Garbled("PayPal answered with another invoice than was asked for", party=PARTY)
+        return doc
+
+    def observe(self, doc: Document) -> Observation:
+        """An invoice just read, with its disputes."""
+        losses = Disputes(self._api, wanted=self._with_disputes).of(sources(doc))
+        return observe(doc, losses)
+
+    def _singly(self, refs: Sequence[str], disputes: Disputes) -> Iterator[Observation]:
+        waiting = iter(refs)
+        fault: WispbillError | None = None
+        while chunk := list(islice(waiting, CHUNK)):
+            docs: list[Document] = []
+            for ref in chunk:
+                try:
+                    docs.append(self.document(ref))
+                except Missing:
+                    yield Observation.missing(ref)
+                except Garbled as error:  # this one only, perhaps
+                    fault = fault or error
+                except WispbillError as error:
+                    yield from _told(docs, disputes)
+                    raise error from None
+            yield from _told(docs, disputes)
+        if fault is not None:
+            raise fault
+
+    def _by_search(
+        self, states: Sequence[str], asked: Sequence[Asked], wanted: dict[str, None], disputes: Disputes
+    ) -> Iterator[Observation]:
+        """The pages of these states, as long as there are fewer of them than refs to read; takes out of
+        `wanted` what it answers."""
+        body, page = wanted_states(states, _window(asked)), 1
+        while wanted:
+            seen = search(self._api, body, page)
+            hits = [doc for doc in seen.rows if doc["id"] in wanted and _tells_enough(doc)]
+            for doc in hits:
+                wanted.pop(doc["id"], None)
+            yield from _told(list({doc["id"]: doc for doc in hits}.values()), disputes)
+            page += 1
+            if page > seen.pages or seen.pages - page >= len(wanted) or not seen.rows:
+                return
+
+
+def _told(docs: Sequence[Document], disputes: Disputes) -> Iterator[Observation]:
+    losses = disputes.of(source for doc in docs for source in sources(doc))
+    for doc in docs:
+        yield observe(doc, losses, whole=_says_when(doc) or doc.get("status") in SETTLED)
+
+
+def _tells_enough(row: Document) -> bool:
+    """Whether a row can stand for the invoice. Search lags, so that one which does not say when it changed
+    is believed only in the plain states."""
+    if not isinstance(row.get("amount"), dict) or not isinstance(row.get("detail"), dict):
+        return False
+    if row.get("status") in SETTLED:
+        return bool(transactions(row, "payments"))
+    return row.get("status") in _PLAIN or (_says_when(row) and "payments" in row)
+
+
+def _says_when(doc: Document) -> bool:
+    metadata = part(part(doc, "detail"), "metadata")
+    return "last_update_time" in metadata
+
+
+def _window(asked: Sequence[Asked]) -> Document | None:
+    """When the invoices were created; None where one is not known."""
+    times = [one.pushed_at for one in asked if one.pushed_at is not None]
+    if len(times) < len(asked):
+        return None
+    return span(min(times) - _BEFORE, max(times) + _AFTER)
