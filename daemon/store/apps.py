@@ -7,10 +7,10 @@ from datetime import datetime
 from pydantic import SecretStr
 
 from daemon.clock import Entropy
-from daemon.errors import InvalidInput, NotFound, VaultError
+from daemon.errors import AppRefused, InvalidInput, NotFound, VaultError
 from daemon.model import Document, IntegrationState, ids
 from daemon.store import audit, integrations, records
-from daemon.store.secrets import CLIENT_SECRET, Safe
+from daemon.store.secrets import CLIENT_SECRET, Safe, quarantined
 from daemon.store.tables import App, Grant
 
 
@@ -91,10 +91,13 @@ def replace_secret(
     safe: Safe, app: records.App, client_secret: SecretStr, *, now: datetime, actor: str
 ) -> None:
     """Inside a transaction: seal a new client secret; what waited for one goes on."""
+    healed = {(IntegrationState.NEEDS_RECONNECT.value, AppRefused.code)}
+    if app.id in quarantined():
+        healed.add((IntegrationState.ERROR.value, VaultError.code))
     safe.put(app, CLIENT_SECRET, {"client_secret": client_secret.get_secret_value()})
     note(app.id, "app.secret_replaced", {}, actor=actor, now=now)
     for row in integrations.of_app(app.id):
-        if row.state == IntegrationState.NEEDS_RECONNECT and row.fault_code == "WB-APP-REFUSED":
+        if (row.state, row.fault_code) in healed:
             integrations.set_state(row, IntegrationState.ACTIVE, now=now, actor=actor)
             integrations.update(row.id, resume_at=None)
 
