@@ -31,7 +31,7 @@ def as_json(document: Any, status: int = 200, headers: Sequence[tuple[str, str]]
 
 
 def unauthorised(detail: str) -> Refused:
-    document = {
+    document: Doc = {
         "Type": None,
         "Title": "Unauthorized",
         "Status": 401,
@@ -58,7 +58,7 @@ def bad_request(message: str, number: int = 16, kind: str = "QueryParseException
 
 
 def validation(elements: Sequence[Doc]) -> Refused:
-    document = {
+    document: Doc = {
         "ErrorNumber": 10,
         "Type": "ValidationException",
         "Message": "A validation exception occurred",

@@ -105,7 +105,7 @@ def elements(request: Request, name: str) -> list[Doc]:
     document = body(request)
     if set(document) != {name} or not isinstance(document[name], list):
         raise bad_request("The request body is not as expected", 14, "PostDataInvalidException")
-    rows = document[name]
+    rows: list[Doc] = document[name]
     if not rows or len(rows) > MOST_ELEMENTS or not all(isinstance(row, dict) for row in rows):
         raise bad_request(f"1 to {MOST_ELEMENTS} elements are taken", 14, "PostDataInvalidException")
     return rows

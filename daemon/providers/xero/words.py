@@ -1,0 +1,62 @@
+"""Xero's words: states, scopes, rate limits, and the refusals that are ours.
+
+Sources: the OpenAPI document of XeroAPI/Xero-OpenAPI (16.1.0); developer.xero.com, FAQ on limits and scopes.
+"""
+
+from __future__ import annotations
+
+import re
+
+from daemon.errors import Rejected
+from daemon.model import DocStatus, Limit
+
+PARTY = "Xero"
+
+STATUS = {
+    "DRAFT": DocStatus.DRAFT,
+    "SUBMITTED": DocStatus.DRAFT,
+    "AUTHORISED": DocStatus.OPEN,
+    "PAID": DocStatus.PAID,
+    "VOIDED": DocStatus.VOID,
+    "DELETED": DocStatus.MISSING,
+}
+"""Only a draft is ever deleted; a live invoice is voided."""
+
+LIVE = ("AUTHORISED", "PAID")
+
+SCOPES = (
+    "offline_access",
+    "openid",
+    "profile",
+    "email",
+    "accounting.invoices",
+    "accounting.payments",
+    "accounting.contacts",
+    "accounting.settings.read",
+)
+"""Granular ones: an app registered since 2026-03-02 can ask for no others."""
+
+CUSTOM_SCOPES = tuple(scope for scope in SCOPES if "." in scope)
+"""What a custom connection asks for: there is no user to be offline from."""
+
+READ, WRITE = "read", "write"
+
+LIMITS = (
+    Limit("", 60, 60, name="minute"),
+    # 1000 on the Starter tier: X-DayLimit-Remaining then corrects us.
+    Limit("", 5000, 86_400, reserve=0.2, spares=(READ,), name="day"),
+)
+APP_LIMITS = (Limit("", 10_000, 60, name="appminute"),)
+
+GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+
+
+def is_guid(text: object) -> bool:
+    return isinstance(text, str) and bool(GUID.fullmatch(text.lower()))
+
+
+def refused(code: str, message: str) -> Rejected:
+    """A refusal of ours, before anything is sent, under a code of the catalogue."""
+    error = Rejected(message, party=PARTY)
+    error.code = code
+    return error
