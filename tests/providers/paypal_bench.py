@@ -21,7 +21,7 @@ from daemon.providers.contract import Bench
 from daemon.providers.paypal import PayPal
 from daemon.providers.paypal.setup import PayPalCredentials, PayPalSettings
 from daemon.sandbox.paypal import PayPalDouble
-from daemon.sandbox.transport import SandboxTransport
+from daemon.sandbox.transport import SandboxTransport, SpoilingTransport
 from daemon.wire import HttpWire
 from tests.fakes import SeededEntropy
 from tests.providers.paypal_spec import SpecTransport
@@ -122,14 +122,16 @@ class PayPalBench(Bench):
         self.clock = SetClock()
         self.double = PayPalDouble(self.clock, SeededEntropy(), public_url=URL, **{"rates": False, **double})
         self.account = self.double.add_account(CLIENT_ID, SECRET)
-        self.network = Network(SandboxTransport(self.double), self.clock)
+        judged = SpecTransport(SandboxTransport(self.double), answers=True)
+        self.network = Network(judged, self.clock)
+        self.spoiling = SpoilingTransport(self.network)
         self.settings: dict[str, Any] = {"allow_partial_payments": True}
         self.keeper = Keeper(self._mint)
         self.keeper.access()
         self.hook = ""
 
     def context(self, **changed: Any) -> Context:
-        wire = HttpWire("PayPal", gate=OpenGate(), clock=SystemClock(), transport=SpecTransport(self.network))
+        wire = HttpWire("PayPal", gate=OpenGate(), clock=SystemClock(), transport=self.spoiling)
         given = PayPalCredentials(client_id=CLIENT_ID, client_secret=SecretStr(SECRET))
         settings = PayPalSettings(**{**self.settings, **changed})
         return Context(given, settings, wire, Mode.SANDBOX, URL, getattr(self, "keeper", None))
@@ -142,6 +144,16 @@ class PayPalBench(Bench):
 
     def lose_request(self, *, after: int) -> None:
         self.network.lose = (after, False)
+
+    def spoil(self, fault: str, *, after: int) -> None:
+        self.spoiling.spoil(fault, after=after)
+
+    def unspoil(self) -> None:
+        self.spoiling.unspoil()
+
+    @property
+    def spoilt(self) -> bool:
+        return not self.spoiling.pending
 
     def refuse_credentials(self) -> None:
         self.account.revoke()

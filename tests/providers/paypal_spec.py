@@ -99,7 +99,12 @@ class Spec:
             return
         if reply.status_code == 201 and set(reply.json()) == {"rel", "href", "method"}:
             return  # `return=minimal`: told in prose only
-        self._fits(where, found, content["schema"], reply.json())
+        self._fits(where, found, self._schema(found, reply.status_code, content["schema"]), reply.json())
+
+    def _schema(self, found: Operation, status: int, schema: dict[str, Any]) -> dict[str, Any]:
+        """Of a refusal the envelope: the issues that the documents list are not all that there are."""
+        envelope = f"error_{status}"
+        return {"$ref": f"#/components/schemas/{envelope}"} if envelope in found.schemas else schema
 
     def _fits(self, where: str, found: Operation, schema: dict[str, Any], value: Any) -> None:
         name = f"{id(found.schemas)}{json.dumps(schema, sort_keys=True)}"

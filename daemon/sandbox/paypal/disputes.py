@@ -61,7 +61,8 @@ def show(ledger: Ledger, dispute_id: str) -> Doc:
         "transaction_status": "COMPLETED",
         "gross_amount": dispute.amount,
     }
-    document = {**summary(dispute), "disputed_transactions": [transaction]}
+    whole = {name: value for name, value in summary(dispute).items() if name != "dispute_state"}
+    document = {**whole, "disputed_transactions": [transaction]}
     if dispute.outcome:
         document["dispute_outcome"] = {"outcome_code": dispute.outcome}
         if dispute.outcome == "RESOLVED_BUYER_FAVOUR":
