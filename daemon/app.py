@@ -223,7 +223,10 @@ def build(
     check_keys(store, safe.vault)
     if migrating:
         safe.announce()
-    beat = lambda within_s: house.beat(within_s)  # noqa: E731, PLW0108 - the house is built last
+
+    def beat(within_s: float) -> None:
+        house.beat(within_s)  # which is built last
+
     make_public = make_wire or public_wires(clock, stop, beat, settings.network.allow)
     make_wire = make_wire or wires(clock, stop, beat)
     name = name or f"{socket.gethostname()}:{os.getpid()}"
