@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from daemon.cli import output, quotas
+from daemon.cli import consents, output, quotas
 from daemon.cli.context import desk_of
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def gathered(desk: Desk, tenant_id: str | None) -> Shape:
     rows = integrations.listing(tenant_id)
     queues = integrations.count_by_state([row.id for row in rows])
     budgets = quotas.of_integrations(desk, rows)
-    shown = [_integration(row, queues[row.id], now) | budgets[row.id] for row in rows]
+    ends = consents.of_integrations(rows, now)
+    shown = [_integration(row, queues[row.id], now) | budgets[row.id] | ends[row.id] for row in rows]
     running = daemon_runs(desk) if desk.house.store.is_sqlite else None
     queue = links.count_by_state(tenant_id)
     totals = views.sums(tenant_id)
@@ -91,6 +92,7 @@ def gathered(desk: Desk, tenant_id: str | None) -> Shape:
     }
     problems = [
         *_of_integrations(desk, rows, now),
+        *consents.problems(rows, now),
         *_of_invoices(tenant_id, shape),
         *quotas.problems(shape),
     ]
@@ -249,7 +251,9 @@ def _print(shape: dict[str, Any]) -> None:
         output.say(f"  {problem['sentence']}")
         output.say(f"    {problem['command']}")
     output.say("")
-    output.listing("integrations", shape["integrations"], COLUMNS, as_json=False, empty=NONE_YET)
+    by_consent = any(row["consent_ends_at"] for row in shape["integrations"])
+    columns = COLUMNS | ({"consent_ends": "CONSENT ENDS"} if by_consent else {})
+    output.listing("integrations", shape["integrations"], columns, as_json=False, empty=NONE_YET)
     output.say("")
     for line in quotas.lines(shape):
         output.say(line)

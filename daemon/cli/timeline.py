@@ -170,7 +170,7 @@ def settling(row: records.Integration) -> str:
         "error": "rotate",
     }.get(row.state)
     if verb == "rotate" and row.grant_id is not None:
-        return _consent_again(row)
+        return consent_again(row)
     return f"wispbill integrations {verb} {row.id}" if verb else ""
 
 
@@ -187,11 +187,11 @@ def giving_again(owner_id: str) -> str:
             return f"wispbill integrations authorize {grants.get(owner_id).provider}"
         case ids.INTEGRATION:
             row = integrations.get(None, owner_id)
-            return _consent_again(row) if row.grant_id else f"wispbill integrations rotate {owner_id}"
+            return consent_again(row) if row.grant_id else f"wispbill integrations rotate {owner_id}"
     return "wispbill integrations list"
 
 
-def _consent_again(row: records.Integration) -> str:
+def consent_again(row: records.Integration) -> str:
     """What settles an integration under a grant: its owner's consent, or the app's own secret."""
     from daemon.store import grants, tenants
 

@@ -276,10 +276,15 @@ def _passed(ends: datetime | None, now: datetime) -> int | None:
     return passed[-1] if passed else None
 
 
+def threatens(grant: records.Grant, now: datetime) -> int | None:
+    """The threshold that is passed on the way to an end that no refresh moves, or that refreshes do not."""
+    is_renewed = now - grant.refreshed_at < UNRENEWED
+    return _passed(grant.hard_expires_at if is_renewed else ends_at(grant), now)
+
+
 def due_warning(grant: records.Grant, now: datetime) -> int | None:
     """The threshold that is passed and was not told yet."""
-    is_renewed = now - grant.refreshed_at < UNRENEWED
-    days = _passed(grant.hard_expires_at if is_renewed else ends_at(grant), now)
+    days = threatens(grant, now)
     if days is None or (grant.warned_days is not None and grant.warned_days <= days):
         return None
     return days

@@ -206,3 +206,30 @@ def test_a_dead_grant_names_the_command_that_settles_it(office: Office) -> None:
     assert "wispbill integrations authorize ledger" in [x["command"] for x in status["problems"]]
     assert office.connected() == name
     assert office.json("integrations", "show", name)["state"] == "active"
+
+
+def test_status_counts_down_to_the_end_of_a_consent(office: Office) -> None:
+    office.an_app()
+    name = office.connected()
+    (row,) = office.json("status", code=1)["integrations"]
+    assert (row["id"], row["consentEnds"]) == (name, "in 20 d")
+
+    office.clock.move(days=20)
+    status = office.json("status", code=1)
+    sentences = {problem["sentence"]: problem["command"] for problem in status["problems"]}
+
+    assert "in 0 h" in office.ran("status", code=1).output
+    [(sentence, command)] = [item for item in sentences.items() if "consent" in item[0]]
+    assert "Books of realm-1" in sentence
+    assert command == "wispbill integrations authorize ledger"
+
+
+def test_status_names_a_permission_that_was_taken_away(office: Office) -> None:
+    office.an_app()
+    name = office.connected()
+    office.server.missing = ["invoices"]
+    office.ran("integrations", "test", name, code=1)
+
+    problems = office.json("status", code=1)["problems"]
+
+    assert any("lacks: invoices" in problem["sentence"] for problem in problems)
