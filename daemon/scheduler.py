@@ -21,6 +21,7 @@ from daemon.beats import Beats
 from daemon.errors import StoreError, WispbillError
 from daemon.house import House
 from daemon.jobs import keepalive
+from daemon.jobs.bill import bill
 from daemon.jobs.pull import pull
 from daemon.jobs.push import push
 from daemon.jobs.tidy import tidy
@@ -61,6 +62,8 @@ class Scheduler:
             self._every("pull", settings.pull.every, self._tick_pull)
         if settings.keepalive.enabled:
             self._every("keepalive", settings.keepalive.every, self._tick_keepalive)
+        if settings.bill.enabled:
+            self._every("bill", 60.0, self._tick_bill)
         self._every("tidy", 60.0, self._tick_tidy)
         self._every("beat", 5.0, partial(self._beats.beat, name="scheduler"))
         self._ticks.add_listener(self._told, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
@@ -111,6 +114,10 @@ class Scheduler:
             every = timedelta(seconds=self._house.settings.keepalive.test_every)
             now = self._house.clock.now()
             self._enlist("keepalive", integrations.due_for_test(now, every, mine=self._house.name))
+
+    def _tick_bill(self) -> None:
+        with self._house.store.session():
+            bill(self._house)
 
     def _tick_tidy(self) -> None:
         with self._house.store.session():

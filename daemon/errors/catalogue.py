@@ -49,6 +49,30 @@ CATALOGUE: dict[str, Entry] = {
         "caller",
         "when asked again",
     ),
+    "WB-PLAN-TAKEN": Entry(
+        "The tenant already has a plan of this reference with other content.", "caller", "when asked again"
+    ),
+    "WB-PLAN-ENDED": Entry("The plan has ended; nobody can subscribe to it.", "caller", "with another plan"),
+    "WB-SUBSCRIPTION-TAKEN": Entry(
+        "The tenant already has a subscription of this reference with other content.",
+        "caller",
+        "when asked again",
+    ),
+    "WB-BILL-HELD": Entry(
+        "A period that ended long ago was never billed; the subscription waits for a person.",
+        "operator",
+        "after `wispbill bill --long-past`, or `wispbill plans skip`",
+    ),
+    "WB-BILL-NUMBER": Entry(
+        "The next number is longer than the customer's provider takes.",
+        "operator",
+        "hourly; after `wispbill plans numbering --format`",
+    ),
+    "WB-BILL-CHANGED": Entry(
+        "What would be billed now is not what the plan file says; nothing was billed.",
+        "caller",
+        "with a new plan file",
+    ),
     "WB-CUSTOMER-EMAIL": Entry(
         "The customer has no e-mail address, and the provider cannot send an invoice without one.",
         "caller",

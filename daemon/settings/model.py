@@ -89,6 +89,11 @@ class BrakeSection(Section):
     at_least: Whole = live(10, ge=1)
 
 
+class BillSection(Section):
+    enabled: Switch = fixed(True)
+    catch_up: Annotated[Duration, at_least("1d")] = live("92d")
+
+
 class KeepaliveSection(Section):
     every: Annotated[Duration, at_least("1s")] = fixed("5min")
     enabled: Switch = fixed(True)
@@ -151,6 +156,7 @@ class Settings(BaseSettings):
     push: PushSection = PushSection()
     pull: PullSection = PullSection()
     brake: BrakeSection = BrakeSection()
+    bill: BillSection = BillSection()
     keepalive: KeepaliveSection = KeepaliveSection()
     tidy: TidySection = TidySection()
     receiver: ReceiverSection = ReceiverSection()

@@ -20,6 +20,7 @@ from daemon.store.fields import canonical
 from daemon.store.tables import Customer, Invoice, Line, Link
 
 ADDED = "invoice.added"
+GENERATED = "invoice.generated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,12 @@ def add(new: NewInvoice, *, actor: str, now: datetime, entropy: Entropy) -> tupl
     return get(new.tenant_id, invoice_id), True
 
 
-def insert(new: NewInvoice, *, now: datetime, entropy: Entropy) -> str:
+def insert(
+    new: NewInvoice, *, now: datetime, entropy: Entropy, event: str = ADDED, told: Document | None = None
+) -> str:
     """Inside a transaction: an invoice whose number and reference are free, its lines, its link and its
-    event; returns its id. The audit row is the caller's."""
+    event; returns its id. `told` goes into the event beside what every such event says, or in its place.
+    The audit row is the caller's."""
     invoice_id = new_id(INVOICE, now, entropy)
     total = new.total
     plain.insert(
@@ -138,11 +142,11 @@ def insert(new: NewInvoice, *, now: datetime, entropy: Entropy) -> str:
     sentence = f"Invoice {new.number} over {total} was entered, due {new.due_on}."
     events.append(
         new.tenant_id,
-        ADDED,
+        event,
         now=now,
         invoice_id=invoice_id,
         customer_id=new.customer_id,
-        data={"number": new.number, "total": str(total), "sentence": sentence},
+        data={"number": new.number, "total": str(total), "sentence": sentence} | (told or {}),
     )
     return invoice_id
 

@@ -1,0 +1,26 @@
+"""Bill: an invoice for each subscription and period, exactly one, whatever runs twice.
+
+1. Each hour (and when a person asks) every tenant is looked through; the tenant's zone says which day it is.
+2. What is due is read in batches. In one transaction each: the invoice with its number, the row of the
+   period (unique), the counter, and where the subscription is billed up to.
+3. Periods that were missed are caught up, oldest first. Where one ended longer ago than `bill.catch_up` the
+   subscription is held for a person, who bills or skips it: nobody gets a year of invoices at once because a
+   start date was mistyped.
+"""
+
+from daemon.jobs.bill.items import Item
+from daemon.jobs.bill.planfile import Difference, PlanFile, differences, read_plan_file, write_plan_file
+from daemon.jobs.bill.running import Tally, bill, bill_tenant, plan_tenant
+
+__all__ = [
+    "Difference",
+    "Item",
+    "PlanFile",
+    "Tally",
+    "bill",
+    "bill_tenant",
+    "differences",
+    "plan_tenant",
+    "read_plan_file",
+    "write_plan_file",
+]
