@@ -176,19 +176,19 @@ def limits_of(settings: Settings, name: str, mode: Mode) -> tuple[Limit, ...]:
 
 def read_credentials(name: str, document: Document) -> Credentials:
     """Raises InvalidInput (WB-CREDENTIALS-FORMAT) that says what is wrong, never what was given."""
-    return _checked(provider_class(name).credentials, document)
+    return _checked(provider_class(name).credentials, document, "credentials")
 
 
 def read_settings(name: str, document: Document) -> ProviderSettings:
     """Raises InvalidInput that says what is wrong."""
-    return _checked(provider_class(name).settings, document)
+    return _checked(provider_class(name).settings, document, "settings")
 
 
-def _checked(model: type[M], document: Document) -> M:
+def _checked(model: type[M], document: Document, what: str) -> M:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        field, reason = reasons.told(error, model.model_fields)
+        field, reason = reasons.told(error, model.model_fields, whole=what)
         raise InvalidInput("WB-CREDENTIALS-FORMAT", reason, field=field) from None
 
 

@@ -41,10 +41,12 @@ def _check_references(where: str, node: Document) -> None:
     for name in ("$ref", "$dynamicRef", "$recursiveRef"):
         target = node.get(name)
         if isinstance(target, str) and not target.startswith("#"):
-            raise ValueError(f"{where}/{name} leads out of the schema; only # references are followed")
+            raise ValueError(
+                f"{where.rstrip('/')}/{name} leads out of the schema; only # references are followed"
+            )
     draft = node.get("$schema")
     if isinstance(draft, str) and draft.rstrip("#") not in _DRAFTS:
-        raise ValueError(f"{where}/$schema is no draft that is known")
+        raise ValueError(f"{where.rstrip('/')}/$schema is no draft that is known")
 
 
 def problem(schema: Document, document: Any) -> str | None:
