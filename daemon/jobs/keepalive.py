@@ -143,7 +143,8 @@ STEPS: tuple[Callable[[House], None], ...] = (
 def check_connection(visit: Visit) -> None:
     """The daily connection test, as a visit: what it found is written down, a permission that is missing
     since is an event. What it raises is the visit's to judge."""
-    account = visit.provider.check()
+    with visit.gate.urgent():
+        account = visit.provider.check()
     row, now = visit.integration, visit.now
 
     def work() -> None:

@@ -20,6 +20,10 @@ SPANS = 24
 LONGEST_RESET_S = 3600.0
 """Of a short window, as a provider may tell it; a longer window is whole again after its own length."""
 
+UNTOLD_RESET_S = 3600.0
+"""How long it counts that a provider has seen more calls than we, where it does not say until when: its
+window may end at any moment, and the next answer tells anew."""
+
 
 class Meter(Protocol):
     """What is left of one limit, as stored."""
@@ -111,7 +115,7 @@ class Window:
         more = self.left(limit, now) - max(0.0, remaining)
         if more <= 0:
             return self
-        lasts_s = limit.per_s if resets_in_s is None else min(max(resets_in_s, 0.0), limit.per_s)
+        lasts_s = min(max(UNTOLD_RESET_S if resets_in_s is None else resets_in_s, 0.0), limit.per_s)
         return self._with(limit, now, more, lasts_s)
 
     def dump(self) -> Document:

@@ -43,7 +43,7 @@ def most_in(window_s: float, calls: list[datetime]) -> int:
 
 
 def used_up(limit: Limit, at: datetime = NOW) -> dict[str, Meter]:
-    return told({}, [limit], limit.name, 0, None, at)
+    return told({}, [limit], limit.name, 0, DAY_S, at)
 
 
 # --- short windows ------------------------------------------------------------------------------------
@@ -231,6 +231,12 @@ def test_a_limit_that_was_refused_is_asked_again_when_it_is_whole(limit: Limit) 
 
     assert take(meters, [limit], "", NOW)[1] == pytest.approx(1_800)
     assert take(meters, [limit], "", NOW + timedelta(seconds=1_801))[1] == 0
+
+
+def test_where_no_reset_is_told_it_is_asked_again_after_an_hour() -> None:
+    meters = told({}, [PER_DAY], "day", 0, None, NOW)
+
+    assert take(meters, [PER_DAY], "", NOW)[1] == 3600
 
 
 def test_a_reset_beyond_the_window_is_not_believed() -> None:

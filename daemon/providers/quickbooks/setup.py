@@ -11,7 +11,7 @@ from daemon.errors import InvalidInput
 from daemon.model import Capabilities
 from daemon.money import exponent
 from daemon.providers.base import Credentials, ProviderSettings
-from daemon.providers.quickbooks.words import ITEMS, LIMITS, REACH_DAYS, WRITE_S
+from daemon.providers.quickbooks.words import APP_LIMITS, ITEMS, LIMITS, REACH_DAYS, WRITE_S
 
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9]{0,20}$")]
 US_CODES = frozenset(["TAX", "NON"])
@@ -141,6 +141,7 @@ CAPABILITIES = Capabilities(
     max_number_length=21,
     max_lines=750,
     limits=LIMITS,
+    app_limits=APP_LIMITS,
     webhook_bytes=2 * 1024 * 1024,
     change_feed=True,
     feed_reach_days=REACH_DAYS - 1,

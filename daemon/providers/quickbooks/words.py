@@ -40,10 +40,12 @@ LIMITS = (
     Limit("", 500, 60),
     Limit("", 10, 1),
     Limit(BATCH, 40, 60),
-    Limit(READ, 500_000, 30 * 86_400, name="CorePlus"),
 )
 """500 a minute and 10 a second for a company; batches 120 a minute by Intuit's blog, 40 by its pages: the
-smaller. Reads are metered for the whole app: half a million a month are free, then they are blocked."""
+smaller."""
+
+APP_LIMITS = (Limit(READ, 500_000, 30 * 86_400, reserve=0.1, spares=(READ,), name="CorePlus"),)
+"""Reads are metered for the whole app, by calendar month: half a million are free, then they are blocked."""
 
 VOIDED = "Voided"
 """What QuickBooks puts before the note of a voided invoice; it may be translated."""
