@@ -6,6 +6,7 @@ Each line is sent as one unit at its net. A memo has no place on a Xero invoice.
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 from daemon.errors import Garbled
@@ -16,6 +17,8 @@ from daemon.providers.xero.setup import MAX_LINES, MAX_NUMBER, XeroSettings
 from daemon.providers.xero.words import PARTY, refused
 
 MAX_DESCRIPTION = 4000
+MAX_BODY = 64_000
+"""Characters: 50 of these go in one request, and each is kept in the journal."""
 MAX_NAME = 255
 MAX_EMAIL = 255
 _ADDRESS = {
@@ -44,6 +47,8 @@ def accepts(draft: InvoiceDraft, settings: XeroSettings) -> None:
     to_text(draft.total)
     for line in draft.lines:
         _accepts_line(line, settings)
+    if len(json.dumps(invoice_body(draft, "", settings))) > MAX_BODY:
+        raise refused("WB-INPUT", "the lines' descriptions are too long for one invoice")
 
 
 def _accepts_line(line: LineDraft, settings: XeroSettings) -> None:
