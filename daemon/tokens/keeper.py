@@ -89,6 +89,8 @@ class GrantKeeper:
                 if good(grant, held):
                     return held.access
                 turn = grants.claim(desk.store, self.grant_id, desk.name)
+                if turn is not None and self._save_unsaved(turn):
+                    continue
                 if turn is not None:
                     return self._take_turn(turn, good)
                 if usable and desk.clock.now() < grant.access_expires_at:
@@ -107,7 +109,6 @@ class GrantKeeper:
     def _take_turn(self, turn: Turn, good: Callable[[records.Grant, Tokens], bool]) -> SecretStr:
         desk = self._desk
         try:
-            self._save_unsaved(turn)
             grant, held = self._look()
             if good(grant, held):
                 return held.access
@@ -184,12 +185,17 @@ class GrantKeeper:
                     raise
         desk.unsaved.pop(turn.grant_id, None)
 
-    def _save_unsaved(self, turn: Turn) -> None:
-        """Only where nobody else had a turn meanwhile: theirs are newer."""
+    def _save_unsaved(self, turn: Turn) -> bool:
+        """Store what the database could not take, which gives the turn back; False where there is nothing.
+        Only where nobody else had a turn meanwhile: theirs are newer."""
         fence, fresh, life = self._desk.unsaved.pop(turn.grant_id, (0, None, None))
         if fresh is None or life is None or turn.fence != fence + 1:
-            return
-        self._save(turn, fresh, life)
+            return False
+        try:
+            self._save(turn, fresh, life)
+        finally:
+            turn.release()
+        return True
 
 
 def _previous(used: SecretStr, answer: TokenSet, held: Tokens) -> SecretStr | None:
