@@ -166,7 +166,7 @@ def a_payer(**changed: Any) -> PayerDraft:
 
 
 def a_draft(*lines: LineDraft, currency: str = "USD", **changed: Any) -> InvoiceDraft:
-    lines = lines or (a_line("45.00", currency=currency),)
+    lines = lines or changed.get("lines") or (a_line("45.00", currency=currency),)
     fields: dict[str, Any] = {
         "reference": REFERENCE,
         "platform_reference": "A-1",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
-from daemon.errors import Garbled, Missing, WispbillError
+from daemon.errors import Garbled, Missing, Rejected, WispbillError
 from daemon.model import Asked, Document, Observation
 from daemon.providers.square.api import Api, part, rows_of
 from daemon.providers.square.read import Losses, View, observe, split, text
@@ -50,10 +50,14 @@ class Reader:
         return next(self._complete([doc]))
 
     def pages(self) -> Iterator[list[Document]]:
-        """Every invoice of the location, newest first."""
-        return self._api.searched(
-            "invoices", "v2", "invoices", "search", body=search_body(self._view.location_id)
-        )
+        """Every invoice of the location, newest first; ended early where Square's cursor was, which lives
+        some minutes."""
+        body = search_body(self._view.location_id)
+        try:
+            yield from self._api.searched("invoices", "v2", "invoices", "search", body=body)
+        except Rejected as error:
+            if error.provider_code != "INVALID_CURSOR":
+                raise
 
     def _singly(self, refs: Sequence[str]) -> Iterator[Observation]:
         docs: list[Document] = []

@@ -206,12 +206,14 @@ class Pusher:
         return (last + timedelta(days=1)).isoformat()
 
     def _own_or_taken(self, body: Document, error: Rejected) -> Document:
+        """A refusal, not a stop: where an earlier send is in doubt, the journal looks again once a search
+        must show it."""
         found = self._find(body)
         if found is None:
             number = body["invoice"]["invoice_number"]
-            raise StepStuck(
-                "WB-PUSH-NUMBER-TAKEN", f"the number {number} is used by another invoice at Square"
-            ) from error
+            error.code = "WB-PUSH-NUMBER-TAKEN"
+            error.message = f"the number {number} is used by another invoice at Square: {error.message}"
+            raise error
         return found
 
     def _find(self, body: Document) -> Document | None:
