@@ -89,6 +89,7 @@ class PacedAccount(MemoryAccount):
 
     clock: FrozenClock = field(default_factory=FrozenClock)
     gate: IntegrationGate | None = None
+    scope: str = ""
     before_each: Callable[[], None] | None = None
     """Called before each call reaches the account, in the thread that calls."""
 
@@ -96,7 +97,7 @@ class PacedAccount(MemoryAccount):
         if self.gate is None:
             super().read()
             return
-        self.gate.enter("")
+        self.gate.enter(self.scope)
         ok = False
         try:
             self.now = self.clock.now()
@@ -105,7 +106,7 @@ class PacedAccount(MemoryAccount):
             super().read()
             ok = True
         finally:
-            self.gate.leave("", ok=ok)
+            self.gate.leave(self.scope, ok=ok)
 
 
 class Shop:

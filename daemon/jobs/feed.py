@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from datetime import datetime, timedelta
 
 from daemon.errors import CursorLost, Rationed
 from daemon.jobs.judging import judged
@@ -14,9 +15,11 @@ from daemon.store import changes, events, hints, integrations, links
 HINTS = 5_000
 """That one run looks at."""
 
+LOOK_AGAIN = timedelta(hours=1)
+
 
 def follow_feed(visit: Visit) -> bool:
-    """False where it was due, and the rate budget spares such calls. A nudge makes it urgent."""
+    """False where it was due, and the rate budget has no room for it. A nudge makes it urgent."""
     integration = visit.integration
     waiting = hints.waiting(integration.id, limit=HINTS)
     nudges = [hint.id for hint in waiting if hint.ref is None]
@@ -29,12 +32,28 @@ def follow_feed(visit: Visit) -> bool:
     try:
         with visit.gate.urgent() if nudges else nullcontext():
             _walk(visit, nudges)
-    except Rationed:
-        if nudges:
-            raise
-        visit.tally.add("rationed")
+    except Rationed as error:
+        _follow_later(visit, nudges, error)
         return False
     return True
+
+
+def _follow_later(visit: Visit, nudges: Sequence[int], error: Rationed) -> None:
+    """A nudge has done its work: the feed is followed as soon as the budget has room."""
+    now = visit.now
+
+    def work() -> None:
+        visit.lease.guard()
+        hints.used(nudges, now)
+        integrations.update(visit.integration.id, next_poll_at=room_at(error, now))
+
+    visit.house.store.write("pull.rationed", work)
+    visit.tally.add("rationed")
+
+
+def room_at(error: Rationed, now: datetime) -> datetime:
+    """When what was refused is tried again: as the budget says, looked at every hour."""
+    return now + min(timedelta(seconds=error.retry_after or 0.0), LOOK_AGAIN)
 
 
 def _walk(visit: Visit, nudges: Sequence[int]) -> None:

@@ -17,7 +17,7 @@ import structlog
 
 from daemon.errors import BrakeApplied, Rationed
 from daemon.house import House
-from daemon.jobs.feed import HINTS, follow_feed
+from daemon.jobs.feed import HINTS, follow_feed, room_at
 from daemon.jobs.judging import judged
 from daemon.jobs.visit import Visit
 from daemon.model import Asked, Observation
@@ -86,12 +86,13 @@ def _read(visit: Visit, reading: Reading) -> None:
     asked = [Asked(ref, link.pushed_at) for ref, link in reading.links.items()]
     batch = visit.provider.can.pull_batch
     room = -(-len(reading.hint_ids) // batch) * batch
-    with visit.gate.urgent():
-        alarming = _read_these(visit, reading, asked[:room])
+    alarming: list[Applied] = []
     try:
+        with visit.gate.urgent():
+            alarming += _read_these(visit, reading, asked[:room])
         alarming += _read_these(visit, reading, asked[room:])
     except Rationed as error:
-        _read_later(visit, error)
+        _read_later(visit, reading, error)
     if alarming:
         with visit.gate.urgent():
             _second_look(visit, reading, alarming, asked=len(asked))
@@ -106,16 +107,19 @@ def _read_these(visit: Visit, reading: Reading, asked: Sequence[Asked]) -> list[
     return alarming
 
 
-def _read_later(visit: Visit, error: Rationed) -> None:
-    """What is still due waits until the budget has room for it again."""
+def _read_later(visit: Visit, reading: Reading, error: Rationed) -> None:
+    """What is still due, or hinted at, is due when the budget has room for it again."""
     now = visit.now
-    until = now + min(timedelta(seconds=error.retry_after or 0), HOLD)
 
     def work() -> int:
         visit.lease.guard()
-        still = links.due_for_pull(visit.integration.id, now, limit=READS)
-        links.postpone([link.id for link in still], until)
-        return len(still)
+        waiting = {hint.id for hint in hints.waiting(visit.integration.id, limit=HINTS)}
+        hinted = {ref for ref, ids in reading.hint_ids.items() if waiting.intersection(ids)}
+        still = [link.id for link in links.due_for_pull(visit.integration.id, now, limit=READS)]
+        still += [reading.links[ref].id for ref in hinted]
+        links.postpone(still, room_at(error, now))
+        hints.used([i for ref in hinted for i in reading.hint_ids[ref]], now)
+        return len(set(still))
 
     visit.tally.add("rationed", visit.house.store.write("pull.rationed", work))
 
@@ -270,7 +274,7 @@ def _hold(visit: Visit, confirmed: Sequence[Applied], asked: int) -> None:
 
 
 def _polled(visit: Visit, followed: bool, *, brake_off: bool = False) -> None:
-    """Where the feed was not followed it comes again at its pace, but nobody calls that a read."""
+    """Where the feed was not followed nobody calls that a read."""
     now = visit.now
     interval_s = poll_interval_s(visit.integration.pace, visit.provider.can.min_poll_s)
     is_due = visit.integration.next_poll_at is None or visit.integration.next_poll_at <= now
@@ -278,7 +282,7 @@ def _polled(visit: Visit, followed: bool, *, brake_off: bool = False) -> None:
     def work() -> None:
         visit.lease.guard()
         values: dict[str, object] = {"polled_at": now} if followed else {}
-        if is_due:
+        if is_due and followed:
             values["next_poll_at"] = now + timedelta(seconds=interval_s)
         if brake_off:
             values["brake"] = None

@@ -21,13 +21,16 @@ from tests.jobs.running import run_pull, run_push
 DAY = Limit("", 100, 86_400, reserve=0.5, spares=("",), name="day")
 
 
+READS = Limit("reads", 100, 86_400, name="reads")
+
+
 class OneByOne(Memory):
     can: ClassVar[Capabilities] = replace(Memory.can, pull_batch=1)
 
 
 @pytest.fixture
 def integration(make: Builders, shop: Shop) -> records.Integration:
-    shop.limits, shop.kind = (DAY,), OneByOne
+    shop.limits, shop.kind = (DAY, READS), OneByOne
     return make.an_integration()
 
 
@@ -44,10 +47,12 @@ def pushed(house: House, make: Builders, integration: records.Integration) -> li
     return [links.get(link.id) for link in found]
 
 
-def only_left(house: House, shop: Shop, integration: records.Integration, calls: int) -> None:
+def only_left(
+    house: House, shop: Shop, integration: records.Integration, calls: int, *, of: Limit = DAY
+) -> None:
     """What the provider tells, as the next visit finds it; everything open is due for a read."""
     gate = shop.gate(integration)
-    gate.told("day", calls)
+    gate.told(of.name, calls)
     budget, _ = gate.dump()
     now = house.clock.now()
 
@@ -130,6 +135,36 @@ def test_a_feed_that_is_not_followed_is_not_called_read(
     assert after.polled_at == before
     assert after.next_poll_at is not None
     assert after.next_poll_at > clock.now()
+
+
+def test_where_no_read_at_all_is_left_hints_become_due_when_there_are_some_again(
+    house: House,
+    shop: Shop,
+    clock: FrozenClock,
+    integration: records.Integration,
+    account: PacedAccount,
+    pushed: list[records.Link],
+) -> None:
+    """Reads have a limit of their own here (QuickBooks meters them by the month), and pushes go on."""
+    account.scope = READS.name
+    only_left(house, shop, integration, 0, of=READS)
+    account.pays(pushed[0].external_id or "")
+    now = house.clock.now()
+    told = [Hint("event-1", pushed[0].external_id), Hint("event-2", None)]
+    house.store.write(
+        "test",
+        lambda: hints.note(integration.tenant_id, integration.id, told, source="webhook", now=now),
+    )
+
+    tally = run_pull(house, integration)
+
+    assert tally.fault is None
+    assert hints.count_waiting(integration.id) == 0
+    assert integrations.due_for_pull(clock.now()) == []
+    clock.move(hours=1, seconds=1)
+    assert integrations.due_for_pull(clock.now()) == [integration.id]
+    run_pull(house, integration)
+    assert invoice_of(house, pushed[0]).payment_status == "paid"
 
 
 def refused(visit_: Visit) -> None:
