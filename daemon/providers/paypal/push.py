@@ -58,30 +58,33 @@ class Pusher:
 
     def _draft(self, draft: InvoiceDraft, journal: Journal, attempt: int) -> Made | None:
         """A draft that PayPal reckons as we do; None after one that was withdrawn and given up."""
-        body = {
+        body: Document = {
             "invoice": invoice_body(draft, self._settings),
             "payer": payer_id(draft.payer),
             "total": to_doc(draft.total),
         }
-        now: list[str] = []
         made = journal.once(_step("create", attempt), body, self._create, self._find)
         ref = str(made["id"])
         if "invoice" not in made:  # PayPal told only where it is
             made = self._reckoned(body, self._read(ref))
         if made["differences"]:
-            why = "; ".join(made["differences"])
-            journal.once(
-                _step("withdraw", attempt),
-                {"invoice": ref},
-                lambda step, key: _noted(now, self._delete(step, key)),
-                self._is_gone,
-                lag_s=0,
-            )
-            journal.once(_step("stop", attempt), {"why": why}, self._stop, self._go_on, lag_s=0)
-            if now:  # after a restore every step looks first, and `stop` has nothing to look at
-                raise StepStuck("WB-PUSH-TOTAL", why)
+            self._withdraw(ref, "; ".join(made["differences"]), journal, attempt)
             return None
         return Made(ref, self._dated(ref, made["invoice"], body["invoice"], journal, attempt))
+
+    def _withdraw(self, ref: str, why: str, journal: Journal, attempt: int) -> None:
+        """Delete the draft and stop; returns only once a person had the invoice tried again."""
+        now: list[str] = []
+        journal.once(
+            _step("withdraw", attempt),
+            {"invoice": ref},
+            lambda step, key: _noted(now, self._delete(step, key)),
+            self._is_gone,
+            lag_s=0,
+        )
+        journal.once(_step("stop", attempt), {"why": why}, self._stop, self._go_on, lag_s=0)
+        if now:  # after a restore every step looks first, and `stop` has nothing to look at
+            raise StepStuck("WB-PUSH-TOTAL", why)
 
     def _dated(self, ref: str, doc: Document, sent: Document, journal: Journal, attempt: int) -> Document:
         """A date that is still in the future where the account is would only schedule the invoice."""
@@ -160,7 +163,8 @@ class Pusher:
 
     def _reckoned(self, body: Document, doc: Document) -> Document:
         found: list[str] = differences(body["invoice"], body["total"], doc)[:20]
-        return {"id": text(doc, "id"), "invoice": remembered(doc), "differences": found}
+        made: Document = {"id": text(doc, "id"), "invoice": remembered(doc), "differences": found}
+        return made
 
     # --- date, withdraw, stop -------------------------------------------------------------------------
 
