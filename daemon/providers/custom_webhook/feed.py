@@ -57,10 +57,13 @@ class Feed:
             raise garbled("its list of changes is not there", reply)
         document = self._client.document(reply, at_most=LIST_BYTES)
         rows = found(document, self._where.items)
-        rows = [rows] if isinstance(rows, dict) else rows  # one XML element alone is no list
-        if document is None or not isinstance(rows, list | None) or (rows and len(rows) > MAX_ROWS):
+        if isinstance(rows, dict):
+            rows = [rows]  # one XML element alone is no list
+        elif rows is None and reply.body.lstrip().startswith(b"<"):
+            rows = []  # and no XML element is an empty one
+        if not isinstance(rows, list) or len(rows) > MAX_ROWS:
             raise garbled(f"its list of changes is not a list of up to {MAX_ROWS}", reply)
-        return rows or []
+        return rows
 
     def _told(self, rows: list[Any], cursor: Document) -> tuple[list[Hint], Document, str]:
         """Hints for what is new, all that was told lately, and the newest time of change."""
