@@ -6,6 +6,6 @@ content is left alone.
 """
 
 from daemon.jobs.importing.entering import Import, Report
-from daemon.jobs.importing.files import Item, Problem, read_csv, read_json_lines, snake_case
+from daemon.jobs.importing.files import Item, Problem, read_csv, read_json_lines, read_rows, snake_case
 
-__all__ = ["Import", "Item", "Problem", "Report", "read_csv", "read_json_lines", "snake_case"]
+__all__ = ["Import", "Item", "Problem", "Report", "read_csv", "read_json_lines", "read_rows", "snake_case"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
@@ -44,13 +44,18 @@ class Item:
 def read_csv(file: BinaryIO) -> Iterator[Item]:
     """The invoices of a CSV file: comma, semicolon or tab, UTF-8 with or without a BOM. Raises
     InvalidInput where the header cannot be used; what is wrong with a row is an Item."""
+    return _grouped(read_rows(file, COLUMNS, REQUIRED))
+
+
+def read_rows(file: BinaryIO, columns: Sequence[str], required: Sequence[str]) -> Iterator[Item]:
+    """The rows of such a file, each by itself, with these columns."""
     lines = _text_lines(file)
     head = next(lines, "")
     if "\udcff" in head[:2] or "\udcfe" in head[:2]:
         raise InvalidInput("WB-INPUT", "line 1: the file is UTF-16; save it as CSV in UTF-8")
     delimiter = max(",;\t", key=head.count)
-    names = _header(next(csv.reader([head], delimiter=delimiter), []))
-    return _grouped(_rows(lines, names, delimiter))
+    names = _header(next(csv.reader([head], delimiter=delimiter), []), columns, required)
+    return _rows(lines, names, delimiter)
 
 
 def read_json_lines(file: BinaryIO) -> Iterator[Item]:
@@ -82,14 +87,14 @@ def _flaw(line: int, *texts: str) -> Problem | None:
     return None
 
 
-def _header(cells: Iterable[str]) -> list[str]:
+def _header(cells: Iterable[str], columns: Sequence[str], required: Sequence[str]) -> list[str]:
     names = [_snake(cell) for cell in cells]
-    unknown = [name for name in names if name not in COLUMNS]
-    missing = [name for name in REQUIRED if name not in names]
+    unknown = [name for name in names if name not in columns]
+    missing = [name for name in required if name not in names]
     twice = [name for name in names if names.count(name) > 1]
     if unknown:
         raise InvalidInput(
-            "WB-INPUT", f"line 1: there is no column {unknown[0][:40]!r}; there are: {', '.join(COLUMNS)}"
+            "WB-INPUT", f"line 1: there is no column {unknown[0][:40]!r}; there are: {', '.join(columns)}"
         )
     if missing:
         raise InvalidInput("WB-INPUT", f"line 1: the columns {', '.join(missing)} are missing")
@@ -144,7 +149,7 @@ def _broken(
 ) -> Item:
     """A row that cannot be used. Its number is kept where it can be made out, so that the other lines of
     that invoice do not go in without it."""
-    at = names.index("number")
+    at = names.index("number") if "number" in names else len(cells)
     number = cells[at].strip() if at < len(cells) and not _flaw(line, cells[at]) else ""
     if last > line:
         reason = f"lines {line} to {last}: a quote is not closed, or followed by more ({reason})"
