@@ -118,12 +118,13 @@ class Network(httpx.BaseTransport):
 class PayPalBench(Bench):
     secrets = (SECRET,)
 
-    def __init__(self, **double: Any) -> None:
+    def __init__(self, *, judged: bool = True, **double: Any) -> None:
+        """`judged` is whether the answers must fit PayPal's documents."""
         self.clock = SetClock()
         self.double = PayPalDouble(self.clock, SeededEntropy(), public_url=URL, **{"rates": False, **double})
         self.account = self.double.add_account(CLIENT_ID, SECRET)
-        judged = SpecTransport(SandboxTransport(self.double), answers=True)
-        self.network = Network(judged, self.clock)
+        paypal = SpecTransport(SandboxTransport(self.double), answers=judged)
+        self.network = Network(paypal, self.clock)
         self.spoiling = SpoilingTransport(self.network)
         self.settings: dict[str, Any] = {"allow_partial_payments": True}
         self.keeper = Keeper(self._mint)
