@@ -64,13 +64,13 @@ def add(
     if kind.oauth is None:
         raise InvalidInput("WB-INPUT", f"{kind.label} needs no app: wispbill integrations add {provider}")
     desk = desk_of(ctx)
-    redirect = redirect_uri or _our_redirect(desk, provider)
+    redirect = redirect_uri or _our_redirect(desk, kind.name)
     _insist_on_redirect(redirect)
     secret = _given_secret(source, CLIENT_SECRET, "Client secret")
 
     def work() -> records.App:
         row = apps.add(
-            provider=provider,
+            provider=kind.name,
             mode=mode.value,
             client_id=printable("client_id", client_id, most=200),
             redirect_uri=redirect,

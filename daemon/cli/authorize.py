@@ -77,7 +77,7 @@ def _begin(desk: Desk, provider: str, asked: dict[str, Any], as_json: bool) -> N
     who = asked["customer"]
     link = connect.begin(
         desk.open(),
-        apps.choose(provider, asked["app"]),
+        apps.choose(kind.name, asked["app"]),
         tenant_id=owner.id,
         customer_id=customers.get(owner.id, who).id if who else None,
         label=asked["label"] or kind.label,

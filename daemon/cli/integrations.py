@@ -238,7 +238,7 @@ def remove(
 ) -> None:
     """Drain it, then forget its secrets. Nothing new goes there; its open invoices are followed to their
     end."""
-    from daemon.store import integrations, links
+    from daemon.store import grants, integrations, links
 
     desk = desk_of(ctx)
     row = _named(desk, name)
@@ -249,6 +249,8 @@ def remove(
         integrations.set_state(row, state, now=desk.now, actor=desk.actor)
         if at_once:
             desk.house.safe.destroy(row.id)
+            if row.grant_id:
+                grants.abandon(desk.house.safe, row.grant_id, now=desk.now)
 
     if row.state == S.REMOVED:
         raise InvalidInput("WB-INPUT", "it is removed already")

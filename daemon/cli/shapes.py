@@ -66,6 +66,7 @@ def integration(row: records.Integration, queue: Mapping[str, int] | None = None
         "next_poll_at": row.next_poll_at,
         "resume_at": row.resume_at,
         "tested_at": row.tested_at,
+        "grant_id": row.grant_id,
         "webhook_url": row.webhook_url,
         "webhook_seen_at": row.webhook_seen_at,
         "created_at": row.created_at,

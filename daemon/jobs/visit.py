@@ -162,7 +162,9 @@ def _leave(
         lease.guard()
         resume_at = _resume_at(house, gate, fault, now)
         integrations.update(integration.id, budget=budget, breaker=breaker, resume_at=resume_at)
-        _judge(integrations.get(None, integration.id), fault, now)
+        current = integrations.get(None, integration.id)
+        if current.grant_id == integration.grant_id:  # else it was connected anew meanwhile
+            _judge(current, fault, now)
         if worth_a_row:
             runs.record(
                 job,

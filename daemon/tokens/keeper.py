@@ -70,8 +70,11 @@ class GrantKeeper:
         self._renew(lambda grant, _held: grant.refreshed_at != before, usable=False)
 
     def _look(self) -> tuple[records.Grant, Tokens]:
-        """The row and its tokens. Raises GrantDead, VaultError."""
+        """The row and its tokens. Raises GrantDead, VaultError; Throttled where another grant has taken its
+        place meanwhile: the next run works under that."""
         grant = grants.get(self.grant_id)
+        if grant.state == grants.ENDED:
+            raise Throttled("the account was connected anew", party=grant.provider, retry_after=1.0)
         if grant.state != grants.ACTIVE:
             raise GrantDead(grant.fault_text, party=grant.provider)
         return grant, grants.tokens(self._desk.safe, grant)

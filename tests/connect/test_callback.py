@@ -6,10 +6,12 @@ import pytest
 
 from daemon import connect
 from daemon.connect import Connected
-from daemon.errors import GrantDead, InvalidInput, RemoteError
+from daemon.errors import GrantDead, InvalidInput, RemoteError, Throttled
+from daemon.jobs.visit import Visit, visit
 from daemon.model import IntegrationState
 from daemon.store import grants, integrations
 from daemon.store.tables import Audit, Consent, Grant, Secret
+from daemon.web.access import WSGI
 from tests.builders import Builders
 from tests.connect.conftest import Office
 from tests.tokens.ledger import REDIRECT, SECRET
@@ -191,6 +193,34 @@ def _link_state(link_id: str) -> str:
     from daemon.store import links
 
     return links.get(link_id).state
+
+
+def test_a_run_under_the_old_consent_does_not_stop_what_was_connected_anew_meanwhile(office: Office) -> None:
+    office.consent()
+    [row] = office.rows()
+    office.clock.move(hours=1)
+
+    def work(at: Visit) -> None:
+        office.consent()
+        at.provider.check()
+
+    tally = visit(office.house, row.id, "pull", work)
+
+    assert tally is not None and isinstance(tally.fault, Throttled)
+    [again] = office.rows()
+    assert (again.state, again.fault_code) == ("active", None) and again.grant_id != row.grant_id
+
+
+def test_the_pages_and_the_webhooks_share_a_listener(office: Office) -> None:
+    from daemon.web.oauth import beside
+
+    def app(name: str) -> WSGI:
+        return lambda _environ, _start: [name.encode()]
+
+    both = beside(app("pages"), app("webhooks"))
+
+    for path, there in ((PATH, b"pages"), ("/api/webhooks/billing/x/y", b"webhooks"), ("/", b"webhooks")):
+        assert list(both({"PATH_INFO": path}, None)) == [there]
 
 
 def test_another_account_s_consent_for_an_integration_is_refused(office: Office) -> None:
