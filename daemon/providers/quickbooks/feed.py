@@ -26,6 +26,8 @@ OVERLAP = timedelta(minutes=5)
 PAGE = 200
 """Objects in a page of a query: a few kilobytes each, and an answer has at most five megabytes."""
 _TOO_OLD = "older than"
+_TOO_LARGE = "larger than"
+"""Of QuickBooks' refusal, and of our wire's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,8 @@ class Feed:
         if cursor.left:
             return self._page(cursor)
         told = self._told(ENTITIES, cursor)
-        if told.full:
-            told = self._one_by_one(cursor, told.time)
+        if told is None or told.full:
+            told = self._one_by_one(cursor, told.time if told else self._now())
         if told.full:
             lost = any(entity != "Invoice" for entity in told.full)
             onward = Cursor(cursor.since, told.time, told.full, lost=lost)
@@ -100,10 +102,15 @@ class Feed:
 
     # --- the feed -------------------------------------------------------------------------------------
 
-    def _told(self, entities: Sequence[str], cursor: Cursor) -> _Told:
+    def _told(self, entities: Sequence[str], cursor: Cursor) -> _Told | None:
+        """None where up to a thousand objects are more than an answer may weigh."""
         since = _moment(cursor.since) - OVERLAP
         try:
             document = self._api.read("cdc", entities=",".join(entities), changedSince=_zulu(since))
+        except Garbled as error:
+            if _TOO_LARGE in error.message:
+                return None
+            raise
         except Rejected as error:
             if _TOO_OLD in error.message:
                 raise CursorLost from error
@@ -120,21 +127,12 @@ class Feed:
         rows: dict[str, Sequence[Document]] = {}
         full: list[str] = []
         for entity in ENTITIES:
-            alone = self._alone(entity, cursor)
+            alone = self._told([entity], cursor)
             if alone is None or alone.full:
                 full.append(entity)
             else:
                 rows |= alone.rows
         return _Told(rows, time, tuple(full))
-
-    def _alone(self, entity: str, cursor: Cursor) -> _Told | None:
-        """None where a thousand objects are more than an answer may weigh."""
-        try:
-            return self._told([entity], cursor)
-        except Garbled as error:
-            if "larger than" in error.message:
-                return None
-            raise
 
     # --- an overflow, page by page --------------------------------------------------------------------
 
