@@ -275,7 +275,7 @@ class SquareAccount(Hands):
         rows = [one for one in self.world.payments_of(self.invoice(ref)) if one["status"] in statuses]
         if not rows:
             raise ValueError("nothing was paid")
-        return rows[-1]
+        return self.world.payments.get(rows[-1]["id"]) or {}
 
     def _keep_payment(self, payment: Doc) -> None:
         self.world.keep(self.world.payments, payment)

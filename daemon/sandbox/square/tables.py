@@ -29,21 +29,18 @@ class Table:
         return copy.deepcopy(past[-1][1]) if past else None
 
     def all(self) -> list[Doc]:
-        return [copy.deepcopy(past[-1][1]) for past in self._rows.values() if past[-1][1] is not None]
+        """What stands there now, to be read only."""
+        return [past[-1][1] for past in self._rows.values() if past[-1][1] is not None]
 
     def as_of(self, moment: float) -> list[Doc]:
-        """Every document as it was then; what did not exist is not there."""
+        """Every document as it was then, to be read only; what did not exist is not there."""
         found = []
         for past in self._rows.values():
-            seen = [doc for at, doc in past if at <= moment]
-            if seen and seen[-1] is not None:
-                found.append(copy.deepcopy(seen[-1]))
+            doc = next((doc for at, doc in reversed(past) if at <= moment), None)
+            if doc is not None:
+                found.append(doc)
         return found
 
     def gone(self) -> list[Doc]:
         """The last state of what was deleted."""
-        return [
-            copy.deepcopy(past[-2][1] or {})
-            for past in self._rows.values()
-            if past[-1][1] is None and len(past) > 1
-        ]
+        return [past[-2][1] or {} for past in self._rows.values() if past[-1][1] is None and len(past) > 1]
