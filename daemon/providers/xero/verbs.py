@@ -8,7 +8,7 @@ from daemon.clock import Clock
 from daemon.errors import Garbled, Missing, Rejected, Unsupported
 from daemon.model import DocStatus, Document, Journal, Observation
 from daemon.money import Money
-from daemon.providers.xero.api import Api, rows
+from daemon.providers.xero.api import Api, faults_of, is_refused, rejected, rows
 from daemon.providers.xero.documents import Documents
 from daemon.providers.xero.numbers import amount, to_text
 from daemon.providers.xero.pull import Reader
@@ -78,7 +78,9 @@ class Verbs:
             "PUT", "Payments", body={"Payments": [body]}, key=key, summarizeErrors="false"
         )
         for row in rows(answer, "Payments"):
-            if isinstance(row.get("PaymentID"), str) and not row.get("ValidationErrors"):
+            if is_refused(row):
+                raise rejected(faults_of(row))
+            if isinstance(row.get("PaymentID"), str):
                 return {"id": row["PaymentID"]}
         raise Garbled("Xero's payment has no id", party=PARTY)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from daemon.sandbox.http import Answer, Request
 from daemon.sandbox.xero import contacts, fields, invoices, render
@@ -145,8 +146,9 @@ class Writer:
         try:
             payment = till.create(given[0])
         except Invalid as fault:
-            element = {**given[0], "ValidationErrors": [{"Message": text} for text in fault.messages]}
-            raise validation([{k: str(v) if k == "Amount" else v for k, v in element.items()}]) from fault
+            if self._summarized(request):
+                raise _refusal(str(given[0]["Invoice"].get("InvoiceID")), *fault.messages) from fault
+            return wrapped("Payments", [_refused_payment(given[0], fault)], self.now)
         of = self.books.invoices[payment.invoice_id]
         return wrapped("Payments", [render.payment(payment, of) | {"StatusAttributeString": "OK"}], self.now)
 
@@ -168,3 +170,15 @@ class Writer:
 
 def _refusal(ref: str, *messages: str) -> Exception:
     return validation([{"InvoiceID": ref, "ValidationErrors": [{"Message": text} for text in messages]}])
+
+
+def _refused_payment(given: Doc, fault: Invalid) -> Doc:
+    amount = given.get("Amount")
+    return {
+        **given,
+        "Amount": float(amount) if isinstance(amount, int | Decimal) else 0.0,
+        "PaymentID": render.NOBODY,
+        "HasValidationErrors": True,
+        "StatusAttributeString": "ERROR",
+        "ValidationErrors": [{"Message": text} for text in fault.messages],
+    }
