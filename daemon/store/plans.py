@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import peewee as pw
@@ -134,9 +134,9 @@ def count_subscribed(plan_id: str) -> int:
     return int(Subscription.select().where(Subscription.plan_id == plan_id).count())
 
 
-def counts(tenant_id: str, today: date) -> dict[str, int]:
-    """Running subscriptions of each plan (id)."""
-    going = Subscription.ends_on.is_null() | (Subscription.ends_on >= today)
+def counts(tenant_id: str) -> dict[str, int]:
+    """Subscriptions of each plan (id) that have something to be billed yet."""
+    going = Subscription.ends_on.is_null() | (Subscription.ends_on >= Subscription.next_on)
     rows: Any = (
         Subscription.select(Subscription.plan_id, pw.fn.COUNT(Subscription.id))
         .where((Subscription.tenant_id == tenant_id) & going)

@@ -8,12 +8,21 @@
    start date was mistyped.
 """
 
+from daemon.jobs.bill.batches import Held
 from daemon.jobs.bill.items import Item
-from daemon.jobs.bill.planfile import Difference, PlanFile, differences, read_plan_file, write_plan_file
+from daemon.jobs.bill.planfile import (
+    Difference,
+    PlanFile,
+    differences,
+    read_plan_file,
+    shape_of,
+    write_plan_file,
+)
 from daemon.jobs.bill.running import Tally, bill, bill_tenant, plan_tenant
 
 __all__ = [
     "Difference",
+    "Held",
     "Item",
     "PlanFile",
     "Tally",
@@ -22,5 +31,6 @@ __all__ = [
     "differences",
     "plan_tenant",
     "read_plan_file",
+    "shape_of",
     "write_plan_file",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -144,10 +144,3 @@ def _enter(item: Item, now: datetime, entropy: Entropy) -> str | None:
 def _as_it_stands(row: Subscription, moves: Mapping[str, object]) -> Subscription:
     """Who was billed a part has no fault any more."""
     return replace(row, fault_code=None, fault_text=None) if row.id in moves else row
-
-
-def sums(drawn: Iterable[Item]) -> Iterator[tuple[str, int]]:
-    """Currency and minor units of each invoice."""
-    for item in drawn:
-        if item.invoice is not None:
-            yield item.invoice.currency, item.invoice.total.minor

@@ -10,7 +10,7 @@ import structlog
 
 from daemon.errors import InvalidInput, Stopping, WispbillError
 from daemon.house import House
-from daemon.jobs.bill.batches import Batch, Drawer, Held, Moved, sums, write
+from daemon.jobs.bill.batches import Batch, Drawer, Held, Moved, write
 from daemon.jobs.bill.items import Item, Terms
 from daemon.jobs.bill.planfile import digest_of
 from daemon.jobs.intake import today_of
@@ -41,12 +41,18 @@ class Tally:
     reasons: dict[str, int] = field(default_factory=dict)
 
     def add(self, batch: Batch) -> None:
-        for currency, minor in sums(batch.items):
-            self.invoices += 1
-            self.sums[currency] = self.sums.get(currency, 0) + minor
-        self.nothing += sum(1 for item in batch.items if item.invoice is None)
+        for item in batch.items:
+            self.count(item)
         for held in batch.held:
             self.hold(held)
+
+    def count(self, item: Item) -> None:
+        if item.invoice is None:
+            self.nothing += 1
+            return
+        total = item.invoice.total
+        self.invoices += 1
+        self.sums[total.currency] = self.sums.get(total.currency, 0) + total.minor
 
     def hold(self, held: Held) -> None:
         self.held += 1
