@@ -16,6 +16,7 @@ GROUP = "wispbill.providers"
 
 _BUILT_IN = {
     "stripe": ("daemon.providers.stripe", "Stripe"),
+    "paypal": ("daemon.providers.paypal", "PayPal"),
     "square": ("daemon.providers.square", "Square"),
     "custom_webhook": ("daemon.providers.custom_webhook", "CustomWebhook"),
 }
