@@ -24,6 +24,7 @@ from daemon.errors import (
     Throttled,
     Unauthorised,
     Unreachable,
+    Unsupported,
 )
 from daemon.model import Asked, DocStatus, InvoiceDraft
 from daemon.model.ids import our_reference
@@ -358,7 +359,7 @@ def test_our_reference_on_another_invoice_needs_a_person(bench: CustomBench, wha
 
 def test_where_the_number_is_the_name_another_reference_under_it_is_not_ours(bench: CustomBench) -> None:
     bench.network.instead = [an_answer(409), an_answer(200, _doc(reference="WB-OTHER"))]
-    settings = {"status": status_by("/n/{number}")}
+    settings = {"status": status_by("/n/{number}"), "void": None}
 
     with pytest.raises(StepStuck) as caught:
         bench.adapter(**settings).push_one(a_draft(), PlainJournal())
@@ -421,6 +422,39 @@ def test_a_thousand_invoices_cost_two_calls_each(bench: CustomBench) -> None:
         adapter.push_one(numbered(number), PlainJournal())
 
     assert len(bench.network.requests) == 2000 and len(bench.account.standing()) == 1000
+
+
+# --- withdrawn ----------------------------------------------------------------------------------------
+
+
+def test_a_withdrawal_bears_one_id_at_each_try_and_is_read_back(bench: CustomBench) -> None:
+    ref, journal = bench.adapter().push_one(a_draft(), PlainJournal()).ref, PlainJournal()
+    bench.lose_request(after=0)
+    with pytest.raises(OutcomeUnknown):
+        bench.adapter().void(ref, journal)
+    bench.pass_time(600)
+
+    assert bench.adapter().void(ref, journal).status is DocStatus.VOID
+    _made, first, second = bench.network.posts()
+    assert first.headers["webhook-id"] == second.headers["webhook-id"] == message_id(ref, "void")
+    assert first.content == second.content
+
+
+def test_a_withdrawal_that_changed_nothing_is_not_believed(bench: CustomBench) -> None:
+    ref = bench.adapter().push_one(a_draft(), PlainJournal()).ref
+    shown = httpx.Response(200, json=bench.account.invoices[ref].document())
+    bench.network.instead = [shown, an_answer(200, {"ok": True}), shown]
+
+    with pytest.raises(Garbled, match="is not void"):
+        bench.adapter().void(ref, PlainJournal())
+
+
+def test_without_an_address_for_it_nothing_is_withdrawn(bench: CustomBench) -> None:
+    adapter = bench.adapter(void=None)
+
+    assert not adapter.can.void
+    with pytest.raises(Unsupported):
+        adapter.void("inv_1", PlainJournal())
 
 
 # --- without a way to read back -----------------------------------------------------------------------

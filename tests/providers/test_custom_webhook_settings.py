@@ -85,6 +85,8 @@ def test_an_address_that_cannot_be_used_is_refused_with_its_place(url: str, word
         ({"status": status(words={"x": "nonsense"})}, "status.words.x"),
         ({"status": None}, "settings: status is missing"),
         ({"manual": True}, "give one of the two"),
+        ({"status": None, "manual": True}, "void needs status"),
+        ({"void": {"url_template": "https://b.example.com/{number}"}}, "must hold {external_id}"),
         ({"create": {"url": "https://billing.example.com/"}}, "create.response.external_id is needed"),
         ({"mapping": {"a": {"$path": "/x"}}}, "mapping: /a/$path: there is no '/x'"),
         ({"content_type": "application/xml", "json_schema": None}, "mapping is missing"),

@@ -41,6 +41,7 @@ from daemon.providers.custom_webhook.setup import (
     insist_on_secrets,
 )
 from daemon.providers.custom_webhook.status import Reader
+from daemon.providers.custom_webhook.verbs import Voider
 
 
 class CustomWebhook(Provider):
@@ -66,7 +67,13 @@ class CustomWebhook(Provider):
         lists = status is not None and status.changes is not None
         hears = self._settings.inbound.profile != "none"
         # This one account's: what its settings offer.
-        vars(self)["can"] = replace(CAPABILITIES, change_feed=lists, webhooks=hears, registers_webhook=hears)
+        vars(self)["can"] = replace(
+            CAPABILITIES,
+            change_feed=lists,
+            void=self._settings.void is not None,
+            webhooks=hears,
+            registers_webhook=hears,
+        )
 
     def check(self) -> AccountInfo:
         return account.check(self._client, self._settings, self.mode, self._clock.now())
@@ -101,6 +108,13 @@ class CustomWebhook(Provider):
         if reply.status_code in (404, 410):
             return Observation.missing(ref)
         return Reader(self._settings, status).observe(self._client.document(reply), ref)
+
+    def void(self, ref: str, journal: Journal) -> Observation:
+        status, where = self._settings.status, self._settings.void
+        if status is None or where is None:
+            raise self._unsupported("void an invoice")
+        voider = Voider(self._client, Reader(self._settings, status), status, where)
+        return voider.void(ref, journal, self._clock.now())
 
     def read_hints(self, delivery: Delivery) -> list[Hint]:
         """The signature first; of the body only which invoice to look at."""

@@ -11,7 +11,7 @@ from typing import Any
 from daemon.model import Document, InvoiceDraft, LineDraft, PayerDraft
 from daemon.money import Money
 
-CREATED, TEST = "invoice.created", "connection.test"
+CREATED, VOID, TEST = "invoice.created", "invoice.void", "connection.test"
 
 _ADDRESS = ("line1", "line2", "city", "state", "postal_code", "country")
 

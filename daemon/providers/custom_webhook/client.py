@@ -35,18 +35,28 @@ class Client:
         self._wire, self._clock, self._base_url = wire, clock, base_url
 
     def post(self, body: bytes, message: str, content_type: str, reference: str) -> Reply:
-        """An event to the address for new invoices; returns 2xx and 409, raises what else it was. The bytes
-        that are signed are the bytes sent."""
+        """An event to the address for new invoices; returns 2xx and 409, raises what else it was."""
+        create = self._settings.create
+        url = fill(create.url, {"reference": reference}, self._base_url)
+        reply = self._signed(create.method, url, body, message, content_type)
+        if reply.status_code != 409:
+            self._raise_for_post(reply)
+        return reply
+
+    def post_to(self, template: str, values: Mapping[str, str], body: bytes, message: str) -> Reply:
+        """An event about an invoice; returns 2xx, raises what else it was."""
+        url = fill(template, values, self._base_url)
+        reply = self._signed("POST", url, body, message, "application/json")
+        self._raise_for(reply)
+        return reply
+
+    def _signed(self, method: str, url: str, body: bytes, message: str, content_type: str) -> Reply:
+        """The bytes that are signed are the bytes sent."""
         headers = self._headers() | {"content-type": content_type, "idempotency-key": message}
         headers |= self._settings.signing.headers(
             message, self._clock.now(), body, self._credentials.signing_secrets()
         )
-        create = self._settings.create
-        url = fill(create.url, {"reference": reference}, self._base_url)
-        reply = self._wire.request(create.method, url, headers=headers, body=body, scope="write")
-        if reply.status_code != 409:
-            self._raise_for_post(reply)
-        return reply
+        return self._wire.request(method, url, headers=headers, body=body, scope="write")
 
     def get(self, template: str, values: Mapping[str, str]) -> Reply:
         """Returns 2xx, 404 and 410; raises what else it was."""

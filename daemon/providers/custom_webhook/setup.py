@@ -142,6 +142,12 @@ class Create(Part):
     response: CreateAnswer = CreateAnswer()
 
 
+class Void(Part):
+    """Where an invoice is withdrawn: a signed `invoice.void` is posted there."""
+
+    url_template: StatusUrl
+
+
 class MoneyList(Part):
     """Payments, or refunds, one by one: `items` is the list, the others are paths in each of its entries."""
 
@@ -218,6 +224,7 @@ class CustomSettings(ProviderSettings):
 
     create: Create = Field(title="New invoices")
     status: Status | None = Field(default=None, title="Status of an invoice")
+    void: Void | None = Field(default=None, title="Withdrawing an invoice")
     manual: bool = Field(
         default=False,
         title="Nothing can be read back",
@@ -301,6 +308,8 @@ class CustomSettings(ProviderSettings):
         if self.status is None:
             if not self.manual:
                 raise ValueError("status is missing; where your system has none, say manual = true")
+            if self.void is not None:
+                raise ValueError("void needs status: whether it happened is read there")
             return self
         if self.manual:
             raise ValueError("manual is for systems without status; give one of the two")
@@ -308,6 +317,8 @@ class CustomSettings(ProviderSettings):
             raise ValueError(
                 "status.url_template has {external_id}, so create.response.external_id is needed"
             )
+        if self.void is not None and variables(self.void.url_template) != {self.status.ref_is}:
+            raise ValueError(f"void.url_template must hold {{{self.status.ref_is}}}, as status does")
         if not self.status.paths.currency and len(self.currencies) != 1:
             raise ValueError("status.paths.currency is needed, or exactly one of currencies")
         return self

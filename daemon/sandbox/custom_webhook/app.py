@@ -31,6 +31,7 @@ class CustomDouble(BaseDouble):
     name = "custom_webhook"
     routes: Sequence[Route] = (
         Route("POST", "/hooks/invoices", "create", writes=True),
+        Route("POST", "/api/invoices/{id}/void", "void", writes=True),
         Route("GET", "/api/invoices", "listed", lists=True),
         Route("GET", "/api/invoices/{id}", "one"),
         Route("GET", "/api/references/{reference}", "by_reference"),
@@ -89,6 +90,8 @@ class CustomDouble(BaseDouble):
         match what:
             case "create":
                 return self._create(account, request)
+            case "void":
+                return self._void(account, args[0], request)
             case "listed":
                 return self._listed(account, request, stale_s)
             case "one":
@@ -167,6 +170,21 @@ class CustomDouble(BaseDouble):
         if not any(hmac.compare_digest(one, want) for one in given for want in wanted):
             raise Refused(401, "the signature does not fit")
         return event_id
+
+    def _void(self, account: CustomAccount, ref: str, request: Request) -> Answer:
+        """An invoice that is void already stays so; one that has payments is refused."""
+        self._verified(account, request)
+        event = read_event(request.body)
+        if event["type"] != "invoice.void" or event["data"] != {"invoice": ref}:
+            raise Refused(422, "the event is invoice.void, about this invoice")
+        invoice = account.invoices.get(ref)
+        if invoice is None or invoice.deleted:
+            raise Refused(404, "there is no such invoice")
+        if invoice.paid:
+            raise Refused(422, "the invoice has payments")
+        if invoice.status != "void":
+            account.void(ref)
+        return self._written(account, invoice.document(), "invoice", 200)
 
     # --- status ---------------------------------------------------------------------------------------
 

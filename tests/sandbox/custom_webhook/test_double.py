@@ -53,7 +53,13 @@ class Caller:
         self.client = httpx.Client(transport=SandboxTransport(self.double), base_url="https://sandbox.test")
 
     def post(
-        self, event: Any, name: str = "msg_1", *, secret: str = CURRENT, **changed: str
+        self,
+        event: Any,
+        name: str = "msg_1",
+        *,
+        secret: str = CURRENT,
+        path: str = "/hooks/invoices",
+        **changed: str,
     ) -> httpx.Response:
         body = event if isinstance(event, bytes) else json.dumps(event).encode()
         at = str(to_unix(self.clock.now()))
@@ -66,7 +72,7 @@ class Caller:
             "webhook-signature": signature(secret, name, at, body),
         }
         named = {key.replace("_", "-"): value for key, value in changed.items()}
-        return self.client.post("/hooks/invoices", content=body, headers=headers | named)
+        return self.client.post(path, content=body, headers=headers | named)
 
     def get(self, path: str, **params: str) -> httpx.Response:
         return self.client.get(path, params=params, headers={"authorization": f"Bearer {KEY}"})
@@ -221,6 +227,20 @@ def test_the_list_tells_what_changed_since_and_by_pages(caller: Caller) -> None:
     assert (len(first), len(second), len(third)) == (50, 10, 0)
     assert caller.get("/api/invoices", updated_since="yesterday").status_code == 400
     assert caller.get("/api/invoices", updated_since=start, limit="9").status_code == 400
+
+
+def test_an_invoice_is_voided_once_and_never_with_payments(caller: Caller) -> None:
+    ref = caller.post(an_event()).json()["id"]
+    event = {"type": "invoice.void", "timestamp": "2026-03-02T09:00:00Z", "data": {"invoice": ref}}
+    path = f"/api/invoices/{ref}/void"
+
+    assert caller.post(event | {"data": {"invoice": "x"}}, "v", path=path).status_code == 422
+    assert caller.post(event, "v", secret=INBOUND, path=path).status_code == 401
+    caller.account.pay(ref, 100)
+    assert caller.post(event, "v", path=path).status_code == 422
+    caller.account.reverse(ref)
+    for _ in range(2):
+        assert caller.post(event, "v", path=path).json()["status"] == "void"
 
 
 def test_a_stale_list_does_not_show_what_is_new(caller: Caller) -> None:
