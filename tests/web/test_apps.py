@@ -32,10 +32,12 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     built.close()
 
 
-def an_app(house: House, client: str = "client-1", *, secret: str = SECRET) -> records.App:
+def an_app(
+    house: House, client: str = "client-1", *, secret: str = SECRET, provider: str = "signer"
+) -> records.App:
     def work() -> records.App:
         app = apps.add(
-            provider="signer",
+            provider=provider,
             mode="sandbox",
             client_id=client,
             redirect_uri="https://billing.example.com/oauth",
@@ -62,7 +64,7 @@ def an_account(house: House, app: records.App, account: str) -> records.Integrat
         row = integrations.add(
             tenant_id=tenant.id,
             customer_id=None,
-            provider="signer",
+            provider=app.provider,
             mode="sandbox",
             label="",
             settings={},
