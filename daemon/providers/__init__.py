@@ -18,6 +18,7 @@ _BUILT_IN = {
     "stripe": ("daemon.providers.stripe", "Stripe"),
     "paypal": ("daemon.providers.paypal", "PayPal"),
     "square": ("daemon.providers.square", "Square"),
+    "quickbooks": ("daemon.providers.quickbooks", "QuickBooks"),
     "custom_webhook": ("daemon.providers.custom_webhook", "CustomWebhook"),
 }
 _ALIASES = {"custom": "custom_webhook"}
