@@ -7,13 +7,14 @@ settings and a wire, and keeps no state beside them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from daemon.clock import Clock, SystemClock
-from daemon.errors import Unsupported
+from daemon.errors import OutcomeUnknown, Rejected, Throttled, Unauthorised, Unreachable, Unsupported
 from daemon.model import (
     AccountInfo,
     Asked,
@@ -76,6 +77,18 @@ class PushResult:
     draft: InvoiceDraft
     pushed: Pushed | None = None
     error: Exception | None = None
+
+
+@contextmanager
+def sent_already(party: str) -> Iterator[None]:
+    """Around what a step's `send` still asks after its write: whatever goes wrong with that, the write may
+    have landed. Raises OutcomeUnknown in place of errors that say that nothing was done."""
+    try:
+        yield
+    except (Unreachable, Throttled, Unauthorised, Rejected) as error:
+        raise OutcomeUnknown(
+            f"{party} took the request, and what became of it could not be read: {error.message}", party=party
+        ) from error
 
 
 class Provider:

@@ -10,6 +10,7 @@ from datetime import datetime
 from daemon.errors import NotYet, OutcomeUnknown, Rejected, StepStuck
 from daemon.model import DocStatus, Document, InvoiceDraft, Journal, Observation, PayerCreated, Pushed
 from daemon.money import Money
+from daemon.providers.base import sent_already
 from daemon.providers.custom_webhook import mapping, markup, schemas
 from daemon.providers.custom_webhook.answers import CREATE_BYTES, PARTY, found, garbled, refuse_page, word
 from daemon.providers.custom_webhook.canonical import canonical
@@ -122,7 +123,8 @@ class Pusher:
         told = word(document, path) if document is not None else None
         if told is not None:
             return _an_id(told)
-        seen = self._find(body)
+        with sent_already(PARTY):
+            seen = self._find(body)
         if seen is None:
             raise OutcomeUnknown(f"{PARTY} accepted the invoice without telling its id", party=PARTY)
         return str(seen["id"])
