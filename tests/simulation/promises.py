@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
@@ -21,13 +21,25 @@ if TYPE_CHECKING:
 
 GROWING = ("payment", "event", "audit", "observation", "invoice")
 
+PACED_S = 60
+"""A send leaves at most so long after its mark: our own rate budget may hold it up."""
+
+
+class Sent(NamedTuple):
+    """A send as it left: true seconds, how wrong our clock was, and the mark's own time."""
+
+    send_no: int
+    at_s: float
+    off_s: float
+    marked_at: int
+
 
 class Promises:
     def __init__(self, world: World) -> None:
         self._world = world
         self._db: sqlite3.Connection | None = None
         self._counts: dict[str, int] = {}
-        self._last_send: dict[tuple[str, str], tuple[int, float, float, int]] = {}
+        self._last_send: dict[tuple[str, str], Sent] = {}
 
     def _query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """By a connection of our own: it sees what is committed, and nothing else."""
@@ -51,28 +63,34 @@ class Promises:
         what is the same after a restore; and an unanswered one is not repeated as new before its time."""
         if not self._world.party.writes(request):
             return
-        sending = self._query(
+        party = self._world.party
+        rows = self._query(
             "SELECT key, subject, operation, revision, send_no, last_sent_at FROM step WHERE state='sending'"
         )
-        carried = [row for row in sending if self._world.party.keys_of(request, row[0])]
-        keyless = self._world.party.keys_of(request, "") is None
-        if not (sending if keyless else carried):
+        if party.keys_of(request, "") is None:  # what was marked just now is what is being sent
+            since = to_micros(self._world.clock.now()) - PACED_S * 1_000_000
+            marked = [row for row in rows if row[5] >= since]
+        else:
+            marked = [row for row in rows if party.keys_of(request, row[0])]
+        if not marked:
             raise Broken(f"{request.method} {request.url.path} left without a committed mark")
-        for key, subject, operation, revision, send_no, _at in carried or sending:
+        for key, subject, operation, revision, send_no, at in marked:
             if key != self.key_of(subject.partition(":")[2], operation, revision, send_no):
                 raise Broken(f"the key of {subject}/{operation} is not the one that its send has by rule")
-        for _key, subject, operation, _revision, send_no, at in carried or sending:
             self._insist_on_quiet(subject, operation, send_no, at)
 
     def _insist_on_quiet(self, subject: str, operation: str, send_no: int, marked_at: int) -> None:
         """Not held against a daemon whose clock was set meanwhile: after a restart it cannot know."""
         now_s, off_s = self._world.time.elapsed_s, self._world.clock.off_s
-        before, at_s, was_off_s, was_at = self._last_send.get((subject, operation), (send_no, 0.0, 0.0, 0))
+        before = self._last_send.get((subject, operation), Sent(send_no, 0.0, 0.0, 0))
+        if before.marked_at == marked_at:
+            return
         settle_s = self._world.party.settle_s()
-        if send_no > before and now_s - at_s < settle_s and off_s == was_off_s:
-            raise Broken(f"{subject}/{operation} was sent anew {now_s - at_s:.0f} s after its last send")
-        if marked_at != was_at:
-            self._last_send[subject, operation] = (send_no, now_s, off_s, marked_at)
+        if send_no > before.send_no and now_s - before.at_s < settle_s and off_s == before.off_s:
+            raise Broken(
+                f"{subject}/{operation} was sent anew {now_s - before.at_s:.0f} s after its last send"
+            )
+        self._last_send[subject, operation] = Sent(send_no, now_s, off_s, marked_at)
 
     # --- at any moment --------------------------------------------------------------------------------
 
@@ -164,12 +182,13 @@ class Promises:
 
     def next_due_s(self) -> float | None:
         """Seconds until something is due, by our clock; None where nothing but the next poll is. The read
-        in months that is a second net does not count."""
+        in months that is a second net does not count, nor the next of those that replace a feed."""
         pushes = "SELECT next_push_at FROM link WHERE next_push_at IS NOT NULL"
         reads = """SELECT next_pull_at FROM link WHERE next_pull_at IS NOT NULL
-                   AND next_pull_at - COALESCE(last_pulled_at, pushed_at) < 2592000000000"""
+                   AND next_pull_at - COALESCE(last_pulled_at, pushed_at) < ?"""
         waiting = "SELECT received_at FROM hint WHERE used_at IS NULL"
-        times = [row[0] for row in self._query(f"{pushes} UNION ALL {reads}")]
+        again = int(self._world.party.reread_s() * 1_000_000)
+        times = [row[0] for row in self._query(f"{pushes} UNION ALL {reads}", again)]
         times += [row[0] for row in self._query(waiting)] if not times else []
         if not times:
             return None

@@ -248,7 +248,7 @@ class World:
             self._pass(self.dice.between(60, 7200))
 
     def _set_clock_wrong(self) -> None:
-        self.clock.off_s = self.dice.choice((0.0, -7000.0, -400.0, 400.0, 7000.0))
+        self.clock.off_s = self.dice.choice(self.party.clock_off_s)
         self.tell(f"our clock is off by {self.clock.off_s} s")
 
     def _take_backup(self) -> None:

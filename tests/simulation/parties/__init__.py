@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tests.simulation.parties.custom import CustomParty
 from tests.simulation.parties.party import Party
 from tests.simulation.parties.stripe import StripeParty
 
-PARTIES: tuple[type[Party], ...] = (StripeParty,)
+PARTIES: tuple[type[Party], ...] = (StripeParty, CustomParty)
 TURN = 10
 """So many seeds in a row are about one provider."""
 

@@ -60,6 +60,8 @@ class Party(ABC):
     account_id: ClassVar[str]
     hook_header: ClassVar[str]
     faults_of: ClassVar[tuple[FaultKind, ...]] = PROVIDER_FAULTS
+    clock_off_s: ClassVar[tuple[float, ...]] = (0.0, -7000.0, -400.0, 400.0, 7000.0)
+    """How wrong our clock may be: less where each request is signed with it."""
 
     transport: httpx.BaseTransport
 
@@ -113,6 +115,12 @@ class Party(ABC):
     def settle_s(cls) -> float:
         """After that an unanswered call can no longer land."""
         return provider_class(cls.provider).can.settle_s
+
+    @classmethod
+    def reread_s(cls) -> float:
+        """An open invoice that was read is read again by itself after this long, or longer."""
+        can = provider_class(cls.provider).can
+        return 30 * 86400.0 if can.change_feed and can.feed_tells_all else can.min_poll_s
 
     @classmethod
     def hook_path(cls, integration_id: str) -> str:
