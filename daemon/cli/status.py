@@ -132,10 +132,18 @@ def _of_integrations(desk: Desk, rows: list[records.Integration], now: datetime)
             found.append(_problem(sentence, f"wispbill integrations test {row.id}"))
         elif _is_late(desk, row, now):
             since = output.text(row.polled_at) if row.polled_at else "ever"
-            found.append(
-                _problem(f"{name} was not read since {since}.", f"wispbill pull --integration {row.id}")
-            )
+            found.append(_late(row, f"{name} was not read since {since}", now))
     return found
+
+
+def _late(row: records.Integration, sentence: str, now: datetime) -> Shape:
+    """Without a fault only a quota that is used up makes it wait."""
+    if row.resume_at is None or row.resume_at <= now:
+        return _problem(f"{sentence}.", f"wispbill pull --integration {row.id}")
+    until = output.text(row.resume_at)
+    return _problem(
+        f"{sentence}: its quota is used up until {until}.", f"wispbill integrations show {row.id}"
+    )
 
 
 def _why(row: records.Integration) -> str:

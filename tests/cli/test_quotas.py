@@ -66,6 +66,22 @@ def test_a_pace_that_the_quota_will_not_bear_is_a_problem_with_its_command(shell
     assert "--pace" not in str(status["problems"])
 
 
+def test_an_integration_that_waits_for_its_quota_says_until_when(shell: Shell, day: None) -> None:
+    integration_id = shell.all_set()
+    desk = shell.desk()
+    desk.open()
+    until = desk.now + timedelta(hours=20)
+    desk.house.store.write("test", lambda: integrations.update(integration_id, resume_at=until))
+    desk.close()
+    shell.clock.move(hours=10)
+
+    problems = shell.json("status", code=1)["problems"]
+
+    (late,) = [problem for problem in problems if "was not read" in problem["sentence"]]
+    assert late["sentence"].endswith("its quota is used up until 2026-03-03 05:00:00 UTC.")
+    assert late["command"] == f"wispbill integrations show {integration_id}"
+
+
 def test_without_named_limits_there_is_nothing_to_say(shell: Shell) -> None:
     shell.a_tenant()
     shell.an_integration()
