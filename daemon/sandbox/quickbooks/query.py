@@ -206,4 +206,4 @@ def _sortable(value: Any) -> str:
 
 
 def _only(row: Row, columns: Sequence[str]) -> Row:
-    return {name: row[name] for name in {"Id", *columns} if name in row}
+    return {name: row[name] for name in ("Id", *columns) if name in row}
