@@ -18,16 +18,20 @@ class SquareSpecTransport(httpx.BaseTransport):
     """Checks method, path, query and body, asks `inner`, and checks its answer where it is JSON with 200 or
     an error. Without the document it only passes on."""
 
-    def __init__(self, inner: httpx.BaseTransport, *, answers: bool = True) -> None:
-        self._inner, self._answers = inner, answers
+    def __init__(self, inner: httpx.BaseTransport, *, requests: bool = True) -> None:
+        """`requests=False`: answers alone, where wrong requests are made on purpose."""
+        self._inner, self._requests = inner, requests
         self._spec = square_spec()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.read()
-        operation = self._spec.asked(request) if self._spec is not None else None
+        if self._spec is None:
+            return self._inner.handle_request(request)
+        operation = self._spec.operation(request)
+        if self._requests:
+            self._spec.asked(operation, request)
         response = self._inner.handle_request(request)
-        if self._spec is not None and operation is not None and self._answers:
-            self._spec.answered(operation, response)
+        self._spec.answered(operation, response)
         return response
 
 
@@ -47,9 +51,8 @@ class SquareSpec:
         ]
         self._validators: dict[str, jsonschema_rs.Validator] = {}
 
-    def asked(self, request: httpx.Request) -> dict[str, Any]:
+    def asked(self, operation: dict[str, Any], request: httpx.Request) -> None:
         where = f"{request.method} {request.url.path}"
-        operation = self._operation(request)
         known = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
         given = set(request.url.params)
         assert given <= known, f"{where}: no query parameter {given - known}"
@@ -58,7 +61,6 @@ class SquareSpec:
         if request.content and "requestBody" in operation:
             schema = operation["requestBody"]["content"]["application/json"]["schema"]
             self.fits(where, schema, json.loads(request.content))
-        return operation
 
     def answered(self, operation: dict[str, Any], response: httpx.Response) -> None:
         response.read()
@@ -79,7 +81,7 @@ class SquareSpec:
         for error in self._validators[name].iter_errors(value):
             raise AssertionError(f"{where}: {list(error.instance_path)}: {error.message[:300]}")
 
-    def _operation(self, request: httpx.Request) -> dict[str, Any]:
+    def operation(self, request: httpx.Request) -> dict[str, Any]:
         for pattern, operations in self._paths:
             if pattern.fullmatch(request.url.path) and request.method.lower() in operations:
                 found: dict[str, Any] = operations[request.method.lower()]

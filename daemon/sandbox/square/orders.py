@@ -65,6 +65,7 @@ def search_orders(call: Call) -> Doc:
     query = body.get("query", {})
     sort = query.get("sort", {"sort_field": "CREATED_AT"})
     field = _TIMES[sort["sort_field"]]
+    _insist_on_one_time(query.get("filter", {}).get("date_time_filter"), field)
     rows = [one for one in call.seen(call.world.orders) if one["location_id"] in body["location_ids"]]
     for name, given in query.get("filter", {}).items():
         rows = [one for one in rows if _fits(one, name, given, field)]
@@ -84,11 +85,18 @@ def _fits(order: Doc, name: str, given: Doc, sorted_by: str) -> bool:
         return order.get("source", {}).get("name") in given["source_names"]
     if name == "customer_filter":
         return order.get("customer_id") in given["customer_ids"]
+    return inside(order.get(sorted_by), given[sorted_by])
+
+
+def _insist_on_one_time(given: Doc | None, sorted_by: str) -> None:
+    if given is None:
+        return
     if len(given) != 1 or sorted_by not in given:
         raise Refusal(
             "CONFLICTING_PARAMETERS", "sort_field must be the field that is filtered.", field="query.sort"
         )
-    return inside(order.get(sorted_by), given[sorted_by])
+    for text in given[sorted_by].values():
+        moment(text)
 
 
 def inside(stamp: str | None, span: dict[str, Any]) -> bool:
