@@ -13,3 +13,11 @@ class TestXero(ProviderContract):
     @pytest.fixture
     def bench(self) -> Bench:
         return XeroBench()
+
+
+class TestXeroOtherwise(ProviderContract):
+    """Payments move an invoice's time, a number is free again, filters take an OR, tax amounts are ours."""
+
+    @pytest.fixture
+    def bench(self) -> Bench:
+        return XeroBench(touched_by_payments=True, reuses_numbers=True, or_filters=True)

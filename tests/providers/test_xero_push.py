@@ -104,6 +104,20 @@ def test_a_batch_that_is_lost_on_its_way_is_looked_for_in_batches(after: int, lo
     assert mails == ({1} if after == 3 else {0})
 
 
+def test_a_look_that_fails_takes_nothing_from_those_that_went_well() -> None:
+    bench = XeroBench()
+    bench.account.strangers("C-2", 4500)
+    drafts, journals = [a_draft(1), a_draft(2), a_draft(3)], PlainJournals()
+    bench.spoil("error_before", after=2)
+
+    first, second, third = push(bench, drafts, journals, send_email=False)
+
+    assert isinstance(second.error, OutcomeUnknown)
+    assert first.pushed is not None and third.pushed is not None
+    again = push(bench, drafts, journals, send_email=False)[1].error
+    assert isinstance(again, StepStuck) and again.code == "WB-PUSH-NUMBER-TAKEN"
+
+
 def test_a_crash_between_create_and_approve_finishes_the_draft() -> None:
     bench = XeroBench()
     draft, journals = a_draft(1), PlainJournals()

@@ -341,3 +341,20 @@ def test_a_not_modified_is_an_empty_page() -> None:
     answering(bench, lambda _: httpx.Response(304))
 
     assert bench.adapter().changed(cursor).observations == ()
+
+
+def test_one_invoice_that_cannot_be_read_keeps_no_other_from_being_told() -> None:
+    bench = XeroBench()
+    refs = pushed(bench, 3)
+    cursor = bench.adapter().changed(None).cursor
+    bench.account.invoice(refs[1]).lines[0].net = Decimal("4500.5")  # type: ignore[assignment]
+    seen = []
+
+    with pytest.raises(Garbled):
+        for one in bench.adapter().pull([Asked(ref) for ref in refs]):
+            seen.append(one.ref)
+    page = bench.adapter().changed(cursor)
+
+    assert seen == [refs[0], refs[2]]
+    assert [one.ref for one in page.observations] == [refs[0], refs[2]]
+    assert [hint.ref for hint in page.hints] == [refs[1]]

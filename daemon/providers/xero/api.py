@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
@@ -18,6 +18,8 @@ from daemon.providers.xero.words import PARTY, READ, WRITE
 from daemon.wire import Reply, Wire, raise_for, retry_after_s
 
 ROOT = "/api.xro/2.0"
+Outcome = Document | Exception
+"""What became of one element: what is to be remembered, or why there is nothing."""
 DAY_S = 86_400.0
 _LIMITS = {
     "x-daylimit-remaining": "day",
@@ -173,6 +175,16 @@ def faults_of(row: Document) -> str:
 
 def is_refused(row: Document) -> bool:
     return row.get("StatusAttributeString") == "ERROR" or bool(row.get("ValidationErrors"))
+
+
+def looked(
+    look: Callable[[Sequence[Document]], list[Outcome | None]], bodies: Sequence[Document]
+) -> list[Outcome | None]:
+    """A look for what a call refused; what befalls it befalls these, and none of those that went well."""
+    try:
+        return look(bodies) if bodies else []
+    except RemoteError as error:
+        return [error] * len(bodies)
 
 
 def rejected(text: str) -> Rejected:

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 from daemon.errors import Garbled, Missing, Rejected, StepStuck
 from daemon.model import Document
-from daemon.providers.xero.api import Api, faults_of, is_refused, rejected, rows
+from daemon.providers.xero.api import Api, Outcome, faults_of, is_refused, looked, rejected, rows
 from daemon.providers.xero.words import PARTY, is_guid
 
-Outcome = Document | Exception
 FEW = 2
 
 
@@ -26,7 +25,7 @@ class Contacts:
         made = {str(row.get("ContactNumber")): row for row in rows(answer, "Contacts")}
         outcomes = [self._made(made.get(body["ContactNumber"])) for body, _key in sends]
         refused = [n for n, outcome in enumerate(outcomes) if isinstance(outcome, Rejected)]
-        found = self.find([sends[n][0] for n in refused]) if refused else []
+        found = looked(self.find, [sends[n][0] for n in refused])
         for n, seen in zip(refused, found, strict=True):
             outcomes[n] = seen or outcomes[n]
         return outcomes

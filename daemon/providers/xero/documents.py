@@ -20,13 +20,12 @@ from daemon.errors import (
     Unreachable,
 )
 from daemon.model import Document
-from daemon.providers.xero.api import Api, faults_of, is_refused, rejected, rows
+from daemon.providers.xero.api import Api, Outcome, faults_of, is_refused, looked, rejected, rows
 from daemon.providers.xero.drafts import differences
 from daemon.providers.xero.numbers import amount, encoded
 from daemon.providers.xero.read import scrubbed
 from daemon.providers.xero.words import LIVE, PARTY, is_guid
 
-Outcome = Document | Exception
 MAX_BYTES = 3_000_000
 """A request may have 3.5 MB."""
 IDS = 40
@@ -66,7 +65,7 @@ class Documents:
         made = {_number(row): row for row in rows(answer, "Invoices")}
         outcomes = [self._made(body, made.get(_number(body["invoice"]))) for body, _key in sends]
         taken = [n for n, o in enumerate(outcomes) if isinstance(o, Rejected) and _TAKEN.search(o.message)]
-        found = self.find([sends[n][0] for n in taken])
+        found = looked(self.find, [sends[n][0] for n in taken])
         for n, seen in zip(taken, found, strict=True):
             number = sends[n][0]["invoice"]["InvoiceNumber"]
             outcomes[n] = seen or StepStuck(
@@ -132,7 +131,7 @@ class Documents:
         by_ref = {str(row.get("InvoiceID")).lower(): row for row in rows(answer, "Invoices")}
         outcomes = [self._approved(by_ref.get(body["invoice"])) for body, _key in sends]
         refused = [n for n, outcome in enumerate(outcomes) if isinstance(outcome, Rejected)]
-        found = self.are_live([sends[n][0] for n in refused])
+        found = looked(self.are_live, [sends[n][0] for n in refused])
         for n, seen in zip(refused, found, strict=True):
             outcomes[n] = seen or outcomes[n]
         return outcomes

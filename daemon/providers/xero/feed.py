@@ -111,14 +111,30 @@ class Feed:
         self, cursor: Cursor, found: Sequence[Document]
     ) -> tuple[tuple[Observation, ...], tuple[Hint, ...], tuple[str, ...]]:
         if cursor.stage == "invoices":
-            sales = [row for row in found if row.get("Type") == "ACCREC"]
-            seen = tuple(observe(row, self._short_code) for row in sales)
-            return tuple(one for one in seen if one.status is not DocStatus.DRAFT), (), ()
+            return self._invoices([row for row in found if row.get("Type") == "ACCREC"])
         if cursor.stage == "payments":
             hints = tuple(hint for row in found for hint in _of_payment(row, cursor.told))
             nameless = [row["PaymentID"] for row in found if row.get("PaymentID") and not _invoice(row)]
             return (), hints, tuple(map(str, nameless))
         return (), tuple(hint for row in found for hint in _of_credit_note(row, cursor.told)), ()
+
+    def _invoices(
+        self, found: Sequence[Document]
+    ) -> tuple[tuple[Observation, ...], tuple[Hint, ...], tuple[str, ...]]:
+        """One that cannot be read is read again by itself, so that it holds up no other. A draft is one of
+        ours on its way, or one of the office's."""
+        seen, hints = [], []
+        for row in found:
+            try:
+                one = observe(row, self._short_code)
+            except Garbled:
+                ref, at = row.get("InvoiceID"), moment(row, "UpdatedDateUTC")
+                if not isinstance(ref, str) or not is_guid(ref):
+                    raise
+                hints += _hints([ref.lower()], "unreadable", at, "invoice", {})
+            else:
+                seen += [one] if one.status is not DocStatus.DRAFT else []
+        return tuple(seen), tuple(hints), ()
 
 
 def _onward(cursor: Cursor, answer: Document, found: Sequence[Document]) -> Cursor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from daemon.errors import Rejected, RemoteError
+from daemon.errors import Garbled, Rejected, RemoteError
 from daemon.model import Asked, DocStatus, Document, Observation
 from daemon.providers.xero.api import Api, Oversized, rows
 from daemon.providers.xero.documents import IDS, Documents
@@ -39,16 +39,27 @@ class Reader:
 
     def _by_id(self, known: dict[str, str], *, alone: bool) -> Iterator[Observation]:
         left = list(known)
+        faults: list[Garbled] = []
         for n in range(0, len(left), IDS):
             part = left[n : n + IDS]
             there = self._documents.read(part)
             for ref in part:
-                row = there.get(ref)
-                seen = observe(row, self._settings.short_code) if row else Observation.missing(ref)
-                if row and alone and seen.status is DocStatus.OPEN and self._settings.pay_links:
-                    yield from self._with_link(row)
-                else:
-                    yield seen
+                try:
+                    yield from self._told(ref, there.get(ref), alone=alone)
+                except Garbled as error:  # one that cannot be read keeps no other from being told
+                    faults.append(error)
+        if faults:
+            raise faults[0]
+
+    def _told(self, ref: str, row: Document | None, *, alone: bool) -> Iterator[Observation]:
+        if row is None:
+            yield Observation.missing(ref)
+            return
+        seen = observe(row, self._settings.short_code)
+        if alone and seen.status is DocStatus.OPEN and self._settings.pay_links:
+            yield from self._with_link(row)
+        else:
+            yield seen
 
     def _with_link(self, row: Document) -> Iterator[Observation]:
         """The link costs a call, so it is fetched where somebody waits for this one invoice. The truth does

@@ -22,7 +22,7 @@ from daemon.model import (
     SendMany,
 )
 from daemon.providers.base import PushResult
-from daemon.providers.xero.api import Api
+from daemon.providers.xero.api import Api, Outcome
 from daemon.providers.xero.contacts import Contacts
 from daemon.providers.xero.documents import Documents
 from daemon.providers.xero.drafts import accepts, invoice_body, payer_body
@@ -30,8 +30,6 @@ from daemon.providers.xero.numbers import to_text
 from daemon.providers.xero.read import observe
 from daemon.providers.xero.setup import XeroSettings
 from daemon.providers.xero.words import is_guid
-
-Outcome = Document | Exception
 
 
 @dataclass(slots=True)
