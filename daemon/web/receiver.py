@@ -110,6 +110,8 @@ class Receiver:
                 log.warning("receiver.rejected", reason=error.message, count=count, **_place(key, environ))
             return "forged", FORGED
         except (HintNotReady, Stopping, StoreError, VaultError, InvalidInput) as error:
+            if isinstance(error, HintNotReady):  # nothing proves yet who sent it
+                self._forged.take(forger)
             count = self._hush((error.code, *key), environ)
             if count:
                 place = _place(key, environ)

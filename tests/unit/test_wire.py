@@ -24,7 +24,7 @@ from daemon.errors import (
     Unauthorised,
     Unreachable,
 )
-from daemon.wire import Reply, raise_for
+from daemon.wire import Reply, raise_for, retry_after_s
 from daemon.wire.http import HttpWire
 
 WHOLE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
@@ -329,6 +329,22 @@ def test_retry_after_is_honoured_up_to_an_hour(headers: dict[str, str], seconds:
     with pytest.raises(Throttled) as caught:
         raise_for(Reply(429, headers, b""), "Acme")
     assert caught.value.retry_after == seconds
+
+
+def test_a_limit_of_a_day_may_be_waited_for_longer_than_an_hour() -> None:
+    assert retry_after_s({"retry-after": "20000"}) == 3600
+    assert retry_after_s({"retry-after": "20000"}, 86_400) == 20_000
+    assert retry_after_s({"retry-after": "999999"}, 86_400) == 86_400
+
+
+def test_what_an_adapter_reads_of_a_quota_reaches_the_gate() -> None:
+    gate = OpenGate()
+    wire = HttpWire("Acme", gate=gate, clock=SystemClock())
+
+    wire.told("day", 12, 30)
+
+    assert gate.seen == [("told", "day", 12, 30)]
+    wire.close()
 
 
 def test_an_answer_that_is_not_json_is_garbled() -> None:

@@ -57,6 +57,10 @@ def house(
 
 @pytest.fixture
 def integration(house: House) -> records.Integration:
+    return an_account(house)
+
+
+def an_account(house: House) -> records.Integration:
     tenant = a_tenant(house)
 
     def work() -> records.Integration:
@@ -136,6 +140,17 @@ def test_a_flood_of_made_up_addresses_leaves_a_handful_of_wishes(
     assert len(wanted(house)) == certificates.HANDFUL
     assert fetch_wanted(house) == 0
     assert len(server.asked) == certificates.HANDFUL
+
+
+def test_who_cannot_be_verified_yet_has_a_forgers_budget(tmp_path: Path, house: House) -> None:
+    """What is written for it is bounded in pace, too."""
+    few = build_house(tmp_path / "few", clock=house.clock, receiver__per_minute=5)
+    sender = Sender(few, an_account(few))
+
+    codes = [sender.send(f"{OWN}made-up-{n}") for n in range(8)]
+
+    assert codes == [503] * 5 + [429] * 3
+    few.close()
 
 
 def test_made_up_addresses_give_way_to_others_after_an_hour(
