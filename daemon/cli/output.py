@@ -145,6 +145,10 @@ class Named(dict[str, Any]):
     """A mapping whose names are data (states, ids): JSON has them as they are."""
 
 
+class Verbatim(dict[str, Any]):
+    """A JSON document that is data throughout: it is shown as it was given."""
+
+
 _WORDS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
     (bool, lambda value: "yes" if value else "no"),
     (datetime, lambda value: f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
@@ -154,6 +158,7 @@ _WORDS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
 )
 
 _FORMS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (Verbatim, dict),
     (Named, lambda value: {name: plain(item) for name, item in value.items()}),
     (Mapping, lambda value: {camel(str(name)): plain(item) for name, item in value.items()}),
     (list | tuple, lambda value: [plain(item) for item in value]),

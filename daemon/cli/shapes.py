@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from daemon.cli.output import Named
+from daemon.cli.output import Named, Verbatim
 from daemon.jobs.intake import today_of
 from daemon.model import PaymentStatus, SyncState, api_status, api_sync_status, due_state
 from daemon.money import Money
@@ -56,7 +56,7 @@ def integration(row: records.Integration, queue: Mapping[str, int] | None = None
         "create_automatically": row.create_automatically,
         "pull_status": row.pull_status,
         "pace": row.pace,
-        "settings": Named(row.settings),
+        "settings": Verbatim(row.settings),
         "missing_permissions": row.test_missing,
         "queue": Named(queue or {}),
         "fault": fault,
