@@ -70,7 +70,7 @@ def subscriptions(
 def subscription(
     ctx: typer.Context, name: Name, *, tenant: output.Tenant = None, as_json: output.Json = False
 ) -> None:
-    """Show a subscription, what was billed of it, and what comes next."""
+    """Show a subscription. How far it is billed, and by which invoices."""
     from daemon.store import billing, invoices
     from daemon.store import subscriptions as rows
 

@@ -168,7 +168,7 @@ def skip(
     tenant: output.Tenant = None,
     as_json: output.Json = False,
 ) -> None:
-    """Never bill the days before this one: they were billed elsewhere, or are given away."""
+    """Never bill the days before this one. They were billed elsewhere, or are given away."""
 
     def changes(row: Subscription, _today: date) -> dict[str, Any]:
         next_on = day("to", to)
@@ -191,7 +191,7 @@ def adjust(
     tenant: output.Tenant = None,
     as_json: output.Json = False,
 ) -> None:
-    """Change quantity or price, for every period that is not billed yet."""
+    """Change quantity or price. For every period that is not billed yet."""
     from daemon.jobs.subscribing import own_price
     from daemon.store import plans
 
