@@ -110,6 +110,9 @@ class _Books(subscribing.Books):
     def take(self, item: Item, today: date) -> Problem | bool:
         if item.problem is not None:
             return item.problem
+        lacking = [name for name in REQUIRED if name not in item.raw]
+        if lacking:
+            return Problem(item.line, "WB-INPUT", f"{lacking[0]}: it is missing")
         try:
             new = subscribing.read_subscription(self._work.tenant, item.raw, today, self)
             return self._enter(new)
