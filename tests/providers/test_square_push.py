@@ -128,6 +128,22 @@ def test_a_customer_with_our_reference_in_part_is_not_ours() -> None:
     assert bench.adapter().push_one(a_draft(), PlainJournal()).payer.origin == "created"
 
 
+def test_a_customer_that_was_merged_at_square_is_found_again_by_our_reference() -> None:
+    bench = SquareBench()
+    first = bench.adapter().push_one(a_draft(), PlainJournal()).payer
+    world = bench.account.world
+    (old,) = world.customers.all()
+    world.customers.drop(old["id"], world.moment)
+    merged = {name: one for name, one in old.items() if name != "version"} | {"id": "CUmerged"}
+    world.keep(world.customers, merged)
+
+    known = a_payer(external_id=first.external_id)
+    draft = a_draft(number="A-2", reference="WB-ABCDEFGHIJKLMNO2", payer=known)
+    second = bench.adapter().push_one(draft, PlainJournal())
+
+    assert (second.payer.external_id, second.payer.origin) == ("CUmerged", "found")
+
+
 def test_a_preset_customer_that_is_gone_or_has_no_email_stops_before_anything_is_made() -> None:
     bench = SquareBench()
     world = bench.account.world

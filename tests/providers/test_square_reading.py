@@ -190,6 +190,17 @@ def test_a_refund_leaves_what_was_paid_whether_or_not_square_lowers_it(lowers: b
     assert all(FactKind.REFUND in one.covers for one in seen)
 
 
+def test_what_was_paid_in_part_and_refunded_is_no_paid_invoice() -> None:
+    bench = SquareBench()
+    ref = push(bench)
+    bench.account.take(ref, "CASH", 1500)
+    bench.account.refund(ref, 500)
+
+    seen = read(bench, ref)
+
+    assert (seen.status, seen.paid_total, facts(seen, FactKind.REFUND)) == (DocStatus.OPEN, usd(1500), [500])
+
+
 def test_a_refund_that_came_to_nothing_is_none() -> None:
     bench = SquareBench()
     ref = push(bench)

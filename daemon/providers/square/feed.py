@@ -156,7 +156,9 @@ class Feed:
 
 def _is_touched(order: Document) -> bool:
     """One of ours that is more than just made: our own echo costs no look."""
-    return is_our_reference(order.get("reference_id")) and whole(order, "version") > 1
+    if not is_our_reference(order.get("reference_id")):
+        return False
+    return order.get("state") != "OPEN" or bool(order.get("tenders")) or whole(order, "version") > 1
 
 
 def _taken(left: dict[str, Document], invoices: Iterable[Document]) -> Iterator[tuple[str, str]]:
@@ -168,7 +170,8 @@ def _taken(left: dict[str, Document], invoices: Iterable[Document]) -> Iterator[
 
 def _name(row: Document) -> str:
     """Of one change of one thing."""
-    return f"{text(row, 'id')}@{row.get('version') or row.get('updated_at')}"
+    ref = row.get("id") or row.get("dispute_id")
+    return f"{ref}@{row.get('version') or row.get('updated_at')}"
 
 
 def _latest(before: Sequence[str], now: Sequence[str]) -> tuple[str, ...]:

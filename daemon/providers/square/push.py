@@ -37,14 +37,18 @@ class Pusher:
         """The preset customer, checked; else the one with our reference; else a new one. Never one that
         merely has the same e-mail or name."""
         if payer.external_id:
-            return self._preset(payer.external_id)
+            return self._preset(payer.external_id, payer.reference)
         done = journal.once("payer", payer_body(payer), self._create_payer, self._find_payer, look_first=True)
         return PayerCreated(done["id"], done["origin"])
 
-    def _preset(self, ref: str) -> PayerCreated:
+    def _preset(self, ref: str, reference: str) -> PayerCreated:
+        """A customer that was merged with another at Square has a new id there, and our reference still."""
         try:
             doc = part(self._api.get("v2", "customers", ref), "customer")
         except Missing as error:
+            found = self._find_payer({"reference_id": reference})
+            if found is not None:
+                return PayerCreated(found["id"], found["origin"])
             raise StepStuck("WB-PUSH-MISMATCH", f"the customer {ref} no longer exists at Square") from error
         if self._settings.delivery == "EMAIL" and not doc.get("email_address"):
             raise StepStuck("WB-CUSTOMER-EMAIL", f"the customer {ref} has no e-mail address at Square")

@@ -91,6 +91,7 @@ def observe(
         raise Garbled("Square's answer is an invoice of another location", party=PARTY)
     total = total_of(doc)
     settled, pending = split(doc, order)
+    paid = _paid(doc, settled, total)
     facts = [_payment(tender, FactKind.PAYMENT) for tender in settled]
     facts += [_payment(tender, FactKind.IN_FLIGHT) for tender in pending]
     if status == "PAYMENT_PENDING" and not pending:
@@ -99,9 +100,9 @@ def observe(
     reference = reference if order is None else order.get("reference_id")
     return Observation(
         ref=ref,
-        status=STATUS.get(status, DocStatus.UNKNOWN),
+        status=_status(status, paid, total),
         total=total,
-        paid_total=_paid(doc, settled, total) if order is not None or status != "PAYMENT_PENDING" else None,
+        paid_total=paid if order is not None or status != "PAYMENT_PENDING" else None,
         facts=tuple(fact for fact in facts if fact.amount.minor > 0),
         covers=_covers(status, order, settled, losses),
         as_of=moment(doc.get("updated_at")),
@@ -113,6 +114,13 @@ def observe(
         links=Links(pay_url=_link(doc), view_url=f"{_DASHBOARD[view.mode]}{ref}"),
         raw=_raw(doc, order, settled, losses),
     )
+
+
+def _status(word: str, paid: Money, total: Money) -> DocStatus:
+    """What is refunded may have been paid only in part."""
+    if word in REFUNDED and paid < total:
+        return DocStatus.OPEN
+    return STATUS.get(word, DocStatus.UNKNOWN)
 
 
 def split(doc: Document, order: Document | None) -> tuple[list[Tender], list[Tender]]:
