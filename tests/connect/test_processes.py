@@ -11,19 +11,23 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 from pydantic import SecretStr
 
 from daemon import app as wiring
 from daemon import connect, providers
+from daemon.beats import Beats
 from daemon.clock import SystemClock, SystemEntropy
 from daemon.connect import Connected
 from daemon.house import House
 from daemon.service import _is_alive
 from daemon.settings import load
-from daemon.store import apps, grants, records
+from daemon.store import apps, grants, integrations, records
 from daemon.store.tables import Grant
+from daemon.web import build_web
 from daemon.web.server import WebServer
 from tests.builders import Builders
 from tests.tokens.ledger import ACCESS_S, CLIENT, REDIRECT, SECRET, LedgerServer
@@ -60,6 +64,8 @@ class Ground:
             "PYTHONPATH": str(ROOT),
             "WISPBILL_DAEMON__STATE_DIR": str(folder),
             "WISPBILL_PROVIDERS__LEDGER__BASE_URL": f"http://127.0.0.1:{self.web.port}",
+            "WISPBILL_RECEIVER__LISTEN": "127.0.0.1:0",
+            "WISPBILL_MONITORING__ENABLED": "false",
             "CREDENTIAL_ENCRYPTION_KEY": "5a" * 32,
         }
         self.house: House = wiring.build(load(None, self.environ), environ=self.environ, migrating=True)
@@ -133,6 +139,32 @@ def ask(process: subprocess.Popen[str]) -> None:
     assert process.stdin is not None
     process.stdin.write("go\n")
     process.stdin.flush()
+
+
+def test_the_owner_s_browser_is_answered_by_the_daemon_s_own_listener(ground: Ground) -> None:
+    [receiver] = build_web(ground.house, Beats(ground.clock))
+    receiver.start()
+    try:
+        app = apps.choose("ledger")
+        link = connect.begin(
+            ground.house,
+            app,
+            tenant_id=ground.row.tenant_id,
+            customer_id=None,
+            label="",
+            settings={},
+            actor="test",
+        )
+        back = urlsplit(ground.server.browse(link.url))
+        address = f"http://127.0.0.1:{receiver.port}{back.path}?{back.query}"
+        with urlopen(address, timeout=20) as page:
+            text = page.read().decode()
+            assert "Books of realm-1 is connected" in text
+            assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+            assert back.query.partition("code=")[2][:9] not in text
+    finally:
+        receiver.stop(within_s=1)
+    assert integrations.get(None, ground.row.id).grant_id != ground.row.grant_id
 
 
 def test_processes_that_race_refresh_once(ground: Ground) -> None:
