@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -15,6 +16,7 @@ from daemon.errors import (
     Garbled,
     OutcomeUnknown,
     Rejected,
+    RemoteError,
     StepStuck,
     Throttled,
     Unauthorised,
@@ -504,3 +506,32 @@ def test_a_conflict_is_tried_again(bench: PayPalBench) -> None:
 
 def _code(bench: PayPalBench, ref: str) -> str:
     return bench.account.ledger.invoices[ref].code
+
+
+# --- a bad day, while something is looked for -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fault", ["lost_request", "html", "throttled", "truncated", "error_before", "refused"]
+)
+@pytest.mark.parametrize("after", range(6))
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_look_that_fails_is_looked_again_and_the_invoice_lands_once(
+    bench: PayPalBench, lost: int, after: int, fault: str
+) -> None:
+    journal = PlainJournal()
+    bench.lose_answer(after=lost)
+    with pytest.raises(OutcomeUnknown):
+        bench.adapter().push_one(a_draft(), journal)
+    journal.keys_expired = True
+    bench.pass_time(60)
+    bench.spoil(fault, after=after)
+    with suppress(RemoteError):
+        bench.adapter().push_one(a_draft(), journal)
+    bench.unspoil()
+    bench.pass_time(600)
+
+    pushed = bench.adapter().push_one(a_draft(), journal)
+
+    assert (bench.live(a_draft().reference), bench.sent(pushed.ref)) == (1, 1)
+    assert bench.network.seen[CREATE] == 1

@@ -170,6 +170,7 @@ def test_a_chain_that_holds_is_good() -> None:
     root = certificate("Root", "Root", of=key("root"), ca=True)
 
     assert refs(a_delivery(pem=certificate() + root)) == ["INV2-AAAA-BBBB-CCCC-DDDD"]
+    assert refs(a_delivery(pem=root + certificate())) == ["INV2-AAAA-BBBB-CCCC-DDDD"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from itertools import pairwise
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -58,14 +57,13 @@ def _is_paypal(host: str, mode: Mode) -> bool:
 
 def public_key(pem: bytes, host: str, at: datetime) -> RSAPublicKey:
     """The key of a certificate file that is good at this time. Raises HintRejected."""
-    chain = loaded(pem)
+    chain = _chain(loaded(pem))
     leaf = chain[0]
     for certificate in chain:
         if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
             raise HintRejected("the certificate is not valid at this time")
     if not any(_belongs(name, host) for name in _names(leaf)):
         raise HintRejected("the certificate is in another name")
-    _insist_on_chain(chain)
     key = leaf.public_key()
     if not isinstance(key, RSAPublicKey) or key.key_size < _BITS:
         raise HintRejected("the certificate's key is not RSA of 2048 bits or more")
@@ -81,15 +79,34 @@ def loaded(pem: bytes) -> tuple[x509.Certificate, ...]:
         raise HintRejected("the certificate is not one") from error
 
 
-def _insist_on_chain(chain: Sequence[x509.Certificate]) -> None:
-    for below, above in pairwise(chain):
-        try:
-            limits = above.extensions.get_extension_for_class(x509.BasicConstraints).value
-            below.verify_directly_issued_by(above)
-        except (InvalidSignature, ValueError, TypeError, x509.ExtensionNotFound) as error:
-            raise HintRejected("the certificates in the file do not follow one another") from error
-        if not limits.ca:
-            raise HintRejected("a certificate in the file is no authority")
+def _chain(found: Sequence[x509.Certificate]) -> list[x509.Certificate]:
+    """The leaf, its issuer, and so on, as far as the file goes. Raises HintRejected where it holds others
+    than the leaf, and none that issued it."""
+    leaf = next((one for one in found if not _is_authority(one)), found[0])
+    chain, left = [leaf], [one for one in found if one is not leaf]
+    while (above := next((one for one in left if _issued(chain[-1], one)), None)) is not None:
+        chain.append(above)
+        left.remove(above)
+    if len(chain) == 1 and left:
+        raise HintRejected("the certificates in the file do not follow one another")
+    return chain
+
+
+def _issued(below: x509.Certificate, above: x509.Certificate) -> bool:
+    if not _is_authority(above):
+        return False
+    try:
+        below.verify_directly_issued_by(above)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (ValueError, x509.ExtensionNotFound):
+        return False
 
 
 def _names(leaf: x509.Certificate) -> list[str]:

@@ -28,7 +28,7 @@ OVERLAP = timedelta(days=2)
 AHEAD = timedelta(days=1)
 REFUNDS_REACH = timedelta(days=180)
 REACH = timedelta(days=170)
-DISPUTES_OVERLAP = timedelta(minutes=10)
+DISPUTES_OVERLAP = timedelta(hours=1)
 REMEMBERED = 5_000
 PAID, REFUNDS, DISPUTES = "paid", "refunds", "disputes"
 

@@ -13,8 +13,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, fi
 from daemon.model import Capabilities, Limit
 from daemon.providers.base import Credentials, ProviderSettings
 
-_CREDENTIAL = re.compile(r"[A-Za-z0-9_-]{50,256}", re.ASCII)
-_FORM = "it is copied whole from the app's page: 50 characters or more, letters, digits, - and _"
+_CREDENTIAL = re.compile(r"[!-9;-~]{50,256}", re.ASCII)
+"""Which characters there are is not documented; a colon would part the pair in two."""
+_FORM = "it is copied whole from the app's page: 50 characters or more, without spaces"
 
 
 def _client_id(value: str) -> str:
