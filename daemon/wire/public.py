@@ -1,7 +1,7 @@
 """The wire to addresses that customers gave: https, public addresses, and nothing that leads elsewhere.
 
 A name is resolved once for each connection, every address that it has is judged, and the connection goes to
-exactly one that was judged: a name that means another address a moment later (DNS rebinding) gains nothing.
+one of exactly those: a name that means another address a moment later (DNS rebinding) gains nothing.
 TLS and the Host header keep the name. No connection is kept, so that each send is judged anew. Exact
 `host:port` pairs that the operator allows are trusted as they are, also over http.
 """
@@ -13,6 +13,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import httpcore
@@ -27,6 +28,8 @@ from daemon.wire.protocol import Gate, Reply
 PORTS = frozenset({443, 8443})
 DEADLINE_S = 20.0
 RESOLVE_S = 3.0
+TARGETS = 3
+"""Addresses of a name that are tried in turn: a host without IPv6 is given such addresses too."""
 MAX_URL = 2048
 PRIVATE_NAMES = (".local", ".localhost", ".internal", ".home.arpa", ".test", ".onion")
 
@@ -161,10 +164,15 @@ class PublicBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         name = host.lower().removesuffix(".").strip("[]")
-        target = host if (name, port) in self._allow else self._judged(name, port)
-        return self._inner.connect_tcp(target, port, timeout, local_address, socket_options)
+        targets = [host] if (name, port) in self._allow else self._judged(name, port)
+        *others, last = targets[:TARGETS]
+        for target in others:
+            with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                return self._inner.connect_tcp(target, port, timeout, local_address, socket_options)
+        return self._inner.connect_tcp(last, port, timeout, local_address, socket_options)
 
-    def _judged(self, name: str, port: int) -> str:
+    def _judged(self, name: str, port: int) -> list[str]:
+        """Every address of the name, of which none is bad."""
         if port not in PORTS or not is_public_name(name):
             raise AddressRefused
         try:
@@ -175,7 +183,7 @@ class PublicBackend(httpcore.NetworkBackend):
             raise httpcore.ConnectError("the name has no address")
         if not all(is_public(address) for address in found):
             raise AddressRefused
-        return found[0]
+        return found
 
 
 class PublicTransport(DeadlineTransport):

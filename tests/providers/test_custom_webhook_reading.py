@@ -18,12 +18,15 @@ from daemon.money import Money
 from daemon.providers.contract import PlainJournal
 from daemon.providers.custom_webhook.answers import found, read_bytes
 from daemon.providers.custom_webhook.setup import CustomSettings
-from daemon.providers.custom_webhook.status import CREDITED, REFUNDED
+from daemon.providers.custom_webhook.status import CREDITED, REFUNDED, Reader
 from daemon.providers.custom_webhook.values import Values
-from tests.providers.custom_webhook_bench import CustomBench, json_settings, xml_settings
+from tests.providers.custom_webhook_bench import PATHS, CustomBench, json_settings, xml_settings
 from tests.providers.test_custom_webhook_push import numbered
 
 JSON = "application/json"
+SETTINGS = CustomSettings.model_validate(json_settings())
+assert SETTINGS.status is not None
+STATUS = SETTINGS.status
 
 
 @pytest.fixture
@@ -131,11 +134,23 @@ def test_the_owners_own_words_take_the_place_of_ours(bench: CustomBench) -> None
     assert seen(bench, a_status(status="open"), status=status).status is DocStatus.UNKNOWN
 
 
-def test_a_refund_that_only_the_word_tells_is_a_fact_of_its_own(bench: CustomBench) -> None:
-    observation = told(bench, status="refunded", amount_paid="45.00", amount_due="0.00")
+def test_a_refund_that_only_the_word_tells_is_a_fact_while_it_tells_it(bench: CustomBench) -> None:
+    """With a list of refunds the list counts; without one the word does, in both directions."""
+    status = paths_without("refunds")
+    refunded = a_status(status="refunded", amount_paid="45.00", amount_due="0.00")
+    first = seen(bench, refunded, status=status)
+    later = seen(bench, refunded | {"status": "paid"}, status=status)
+    listed = seen(bench, refunded | {"refunds": [{"id": "r1", "amount": "5.00"}]})
 
-    (fact,) = observation.facts
+    (fact,) = first.facts
     assert (fact.kind, fact.external_id, fact.amount.minor) == (FactKind.REFUND, REFUNDED, 4500)
+    assert later.facts == () and FactKind.REFUND in later.covers
+    assert [(fact.external_id, fact.amount.minor) for fact in listed.facts] == [("r1", 500)]
+
+
+def paths_without(name: str) -> dict[str, Any]:
+    status: dict[str, Any] = json_settings()["status"]
+    return status | {"paths": {key: path for key, path in PATHS.items() if key != name}}
 
 
 def test_what_is_neither_paid_nor_due_was_credited(bench: CustomBench) -> None:
@@ -305,6 +320,41 @@ def test_a_path_keeps_every_decimal() -> None:
 
     assert found(document, "lines[?a > `1`].a | [0]") == Decimal("125.50")
     assert found(document, "nothing.there") is None
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+VALUES = st.recursive(
+    SCALARS | st.sampled_from(["45.00", "0.00", "paid", "USD", "2026-03-02"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "amount", "at"]), inner)
+    ),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*a_status(), "due_date", "view_url", "payments", "refunds"]), VALUES))
+def test_whatever_stands_in_a_status_it_is_an_observation_or_garbled(changed: Document) -> None:
+    document = a_status() | changed
+    with contextlib.suppress(Garbled):
+        observation = Reader(SETTINGS, STATUS).observe(
+            read_bytes(json.dumps(document).encode(), JSON), "inv_1"
+        )
+        assert observation.ref == "inv_1"
+        assert all(fact.amount.minor > 0 for fact in observation.facts)
+        assert {fact.kind for fact in observation.facts} <= observation.covers | {
+            FactKind.REFUND,
+            FactKind.CREDIT,
+        }
+
+
+@pytest.mark.parametrize("known", [[], ["USD", "EUR"]])
+def test_a_currency_that_is_not_told_is_not_guessed(bench: CustomBench, known: list[str]) -> None:
+    with pytest.raises(Garbled):
+        seen(bench, a_status(currency=...), currencies=known)
+
+
+def test_a_currency_that_is_not_told_is_the_only_one_there_is(bench: CustomBench) -> None:
+    assert seen(bench, a_status(currency=...), currencies=["EUR"]).total == Money(4500, "EUR")
 
 
 # --- amounts and times --------------------------------------------------------------------------------

@@ -84,8 +84,8 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 class Network(httpcore.NetworkBackend):
     """Remembers where connections went, and for which name TLS was begun."""
 
-    def __init__(self, answer: bytes = OK) -> None:
-        self.answer = answer
+    def __init__(self, answer: bytes = OK, *, deaf: Sequence[str] = ()) -> None:
+        self.answer, self.deaf = answer, deaf
         self.connected: list[tuple[str, int]] = []
         self.named: list[str | None] = []
 
@@ -98,6 +98,8 @@ class Network(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         self.connected.append((host, port))
+        if host in self.deaf:
+            raise httpcore.ConnectError("no route to host")
         return Stream(self, [self.answer])
 
 
@@ -170,6 +172,18 @@ def test_one_bad_address_among_good_ones_refuses_the_name(others: list[str]) -> 
 
     assert network.connected == []
     assert not any(address in str(caught.value) for address in others)
+
+
+def test_where_one_judged_address_does_not_answer_the_next_one_is_tried() -> None:
+    six = "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
+    network = Network(deaf=[six])
+
+    reply = a_wire(network, Names([six, PUBLIC])).request("GET", "https://billing.example.com/")
+
+    assert reply.status_code == 200
+    assert network.connected == [(six, 443), (PUBLIC, 443)]
+    with pytest.raises(Unreachable):
+        a_wire(Network(deaf=[six]), Names([six])).request("GET", "https://billing.example.com/")
 
 
 def test_a_name_that_moves_after_it_was_judged_is_judged_anew_at_the_next_send() -> None:

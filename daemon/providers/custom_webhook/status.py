@@ -75,7 +75,10 @@ class Reader:
         if state is None or why is not None:
             return Observation(status=DocStatus.UNKNOWN, covers=frozenset(), **told)
         paid = _paid_total(state, amounts, facts)
-        facts, covers = _implied(state, amounts, paid, facts, covers)
+        by_word = self._paths.refunds is None
+        facts, covers = _credited(state, amounts, facts, covers | ({FactKind.REFUND} if by_word else set()))
+        if by_word and state == "refunded" and paid is not None and paid.minor:
+            facts = [*facts, Fact(FactKind.REFUND, REFUNDED, paid)]
         return Observation(
             status=STATUS[state], paid_total=paid, facts=tuple(facts), covers=frozenset(covers), **told
         )
@@ -159,13 +162,10 @@ def _paid_total(state: str, amounts: Amounts, facts: list[Fact]) -> Money | None
     return None
 
 
-def _implied(
-    state: str, amounts: Amounts, paid: Money | None, facts: list[Fact], covers: set[FactKind]
+def _credited(
+    state: str, amounts: Amounts, facts: list[Fact], covers: set[FactKind]
 ) -> tuple[list[Fact], set[FactKind]]:
-    """Facts that nobody itemised: a refund of all, where only the word says so; a credit, where less is due
-    than total and payments leave."""
-    if state == "refunded" and FactKind.REFUND not in covers and paid is not None and paid.minor:
-        facts = [*facts, Fact(FactKind.REFUND, REFUNDED, paid)]
+    """A credit that nobody itemised, where less is due than total and payments leave."""
     if amounts.total is None or amounts.paid is None or amounts.due is None:
         return facts, covers
     credited = amounts.total - amounts.paid - amounts.due

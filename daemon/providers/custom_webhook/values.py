@@ -53,7 +53,9 @@ class Values:
         return text
 
     def currency(self, word: str | None) -> str:
-        code = (word or "").strip().upper() or (self.settings.currencies or ("",))[0]
+        """The currency that is told, or the only one of this system."""
+        known = self.settings.currencies
+        code = (word or "").strip().upper() or (known[0] if len(known) == 1 else "")
         try:
             exponent(code)
         except InvalidInput:
