@@ -1,4 +1,4 @@
-"""`python -m bench [--quick] [ROW …]`: rows are push, pull, webhooks, start."""
+"""`python -m bench [--quick] [ROW …]`: rows are bill, push, pull, webhooks, start."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import pull, push, start, webhooks
+from bench import bill, pull, push, start, webhooks
 from daemon import log
 
-ROWS = {"start": start.rows, "webhooks": webhooks.rows, "push": push.rows, "pull": pull.rows}
+ROWS = {
+    "start": start.rows,
+    "webhooks": webhooks.rows,
+    "push": push.rows,
+    "pull": pull.rows,
+    "bill": bill.rows,
+}
 
 
 def main() -> int:
