@@ -92,11 +92,11 @@ class PayPalDouble(BaseDouble):
         name: str = "Example WISP",
         zone: str = "UTC",
     ) -> PayPalAccount:
-        """A merchant with one REST app, at which all features are on."""
+        """A merchant with one REST app, at which all features are on. The client id is what the account is
+        known by: PayPal tells a caller no other id of it."""
         with self.lock:
-            token = f"M{len(self._accounts) + 1:03d}{self.entropy.bytes(8).hex().upper()}"
             ledger = Ledger(
-                token,
+                client_id,
                 email,
                 name,
                 ZoneInfo(zone),
@@ -107,8 +107,8 @@ class PayPalDouble(BaseDouble):
             )
             app = App(client_id, secret, ledger, set(SCOPES))
             self._access.apps[client_id] = app
-            self._accounts[token] = PayPalAccount(ledger, self._access, self.lock, app)
-            return self._accounts[token]
+            self._accounts[client_id] = PayPalAccount(ledger, self._access, self.lock, app)
+            return self._accounts[client_id]
 
     def account(self, account_id: str) -> PayPalAccount:
         """Raises KeyError."""
