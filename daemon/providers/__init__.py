@@ -19,6 +19,7 @@ _BUILT_IN = {
     "paypal": ("daemon.providers.paypal", "PayPal"),
     "square": ("daemon.providers.square", "Square"),
     "quickbooks": ("daemon.providers.quickbooks", "QuickBooks"),
+    "xero": ("daemon.providers.xero", "Xero"),
     "custom_webhook": ("daemon.providers.custom_webhook", "CustomWebhook"),
 }
 _ALIASES = {"custom": "custom_webhook"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,6 +23,7 @@ from daemon.errors import (
 from daemon.model import Asked, DocStatus, Mode
 from daemon.money import Money
 from daemon.providers.contract import PlainJournal, PlainJournals
+from daemon.providers.xero import Xero
 from daemon.providers.xero.setup import CAPABILITIES, XeroCredentials, XeroSettings
 from daemon.providers.xero.words import LIMITS, SCOPES
 from tests.providers.xero_bench import CLIENT_SECRET, XeroBench, a_draft
@@ -397,6 +400,19 @@ def test_voiding_a_draft_deletes_it() -> None:
     assert bench.account.invoice(draft.ref).status == "DELETED"
 
 
+def test_voiding_and_recording_take_three_calls_each() -> None:
+    bench = XeroBench()
+    ref = live(bench)
+    bench.network.requests.clear()
+
+    bench.adapter().record_payment(ref, Money(1500, "USD"), "cash", PlainJournal())
+    recorded = len(bench.network.requests)
+    bench.account.reverse(ref)
+    bench.adapter().void(ref, PlainJournal())
+
+    assert (recorded, len(bench.network.requests)) == (3, 6)
+
+
 def test_a_part_payment_is_recorded_on_the_named_account() -> None:
     bench = XeroBench()
     ref = live(bench)
@@ -457,4 +473,16 @@ def test_a_preview_shows_what_would_be_sent_and_sends_nothing() -> None:
 
     assert shown["Invoices"][0]["InvoiceNumber"] == "C-1"
     assert shown["Contacts"][0]["ContactNumber"] == a_draft().payer.reference
+    assert bench.adapter().preview(None)["Invoices"][0]["InvoiceNumber"] == "INV-0001"
     assert bench.network.requests == []
+
+
+def test_the_page_explains_every_setting_and_every_scope() -> None:
+    page = Path(__file__).parents[2] / Xero.docs
+    text = page.read_text(encoding="utf-8")
+
+    assert [name for name in XeroSettings.model_fields if f"`{name}`" not in text] == []
+    assert [scope for scope in SCOPES if f"`{scope}`" not in text] == []
+    assert f"at most {CAPABILITIES.max_number_length} characters" in text
+    (given,) = re.findall(r"--settings '(\{.*?\})'", text, re.DOTALL)
+    assert XeroSettings.model_validate_json(given).tax_types == {"sales": "OUTPUT2"}

@@ -71,8 +71,7 @@ class Xero(Provider):
         drafts.accepts(draft, self._settings)
 
     def preview(self, draft: InvoiceDraft | None) -> Document:
-        if draft is None:
-            raise Unsupported("a preview needs an invoice")
+        draft = draft or drafts.sample()
         self.accepts(draft)
         contact = draft.payer.external_id or "(the contact's id)"
         body: Document = {"Invoices": [drafts.invoice_body(draft, contact, self._settings)]}

@@ -7,6 +7,7 @@ Each line is sent as one unit at its net. A memo has no place on a Xero invoice.
 from __future__ import annotations
 
 import json
+from datetime import date
 from decimal import Decimal
 
 from daemon.errors import Garbled
@@ -60,6 +61,15 @@ def _accepts_line(line: LineDraft, settings: XeroSettings) -> None:
         raise refused("WB-INPUT", f"the tax rate {line.tax_rate!r} is not in the Xero settings' tax types")
     if line.tax_rate is None and line.tax.minor:
         raise refused("WB-INPUT", "a tax without a rate's name cannot be booked at Xero")
+
+
+def sample() -> InvoiceDraft:
+    """What a preview shows where no invoice is named."""
+    net = Money(4500, "USD")
+    payer = PayerDraft("WB-AAAAAAAAAAAAAAAA", "C-0001", "Subscriber 0001", "subscriber0001@example.com")
+    lines = (LineDraft("Internet", net, Money(0, "USD")),)
+    reference, day = "WB-BBBBBBBBBBBBBBBB", date(2026, 3, 2)
+    return InvoiceDraft(reference, "INV-0001", "INV-0001", payer, "USD", net, day, day, lines)
 
 
 def payer_body(payer: PayerDraft) -> Document:

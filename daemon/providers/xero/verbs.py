@@ -35,10 +35,9 @@ class Verbs:
 
     def _void(self, body: Document, key: str) -> Document:
         ref = body["invoice"]
-        done = self._is_void(body)
-        if done is not None:
-            return done
-        doc = self._document(ref)
+        doc = self._documents.read([ref]).get(ref)
+        if doc is None or doc.get("Status") in _OVER:
+            return _over(doc)
         if amount(doc, "AmountPaid") or amount(doc, "AmountCredited"):
             raise Rejected("Xero voids no invoice that has payments or credits on it", party=PARTY)
         status = "DELETED" if doc.get("Status") in ("DRAFT", "SUBMITTED") else "VOIDED"
@@ -50,8 +49,7 @@ class Verbs:
 
     def _is_void(self, body: Document) -> Document | None:
         row = self._documents.read([body["invoice"]]).get(body["invoice"])
-        status = "DELETED" if row is None else str(row.get("Status"))
-        return {"status": status} if status in _OVER else None
+        return _over(row) if row is None or row.get("Status") in _OVER else None
 
     # --- record a payment -----------------------------------------------------------------------------
 
@@ -109,6 +107,10 @@ class Verbs:
         if row is None:
             raise Missing("Xero does not know this invoice", party=PARTY)
         return row
+
+
+def _over(row: Document | None) -> Document:
+    return {"status": "DELETED" if row is None else str(row["Status"])}
 
 
 def _id(ref: str) -> str:
