@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import httpx
 import pytest
 
+from daemon.web.receiver import receiver_app
 from tests.cli.conftest import Shell
 from tests.cli.custom_shell import CREDENTIALS, CustomShell
 from tests.providers.custom_webhook_bench import API_KEY, CURRENT, INBOUND, json_settings
@@ -114,6 +116,35 @@ def test_the_hints_secret_is_the_owners_and_is_never_shown(ready: CustomShell) -
     stored = (ready.folder / "wispbill.db").read_bytes()
     for secret in (API_KEY, CURRENT, INBOUND):
         assert secret not in shown and secret.encode() not in stored
+
+
+def test_a_signed_hint_brings_the_next_read_forward_and_what_it_says_is_not_believed(
+    ready: CustomShell,
+) -> None:
+    name = ready.connected()
+    ready.ran("integrations", "webhook", name)
+    ready.there.hint_url = f"https://billing.example.com/api/webhooks/billing/integrations/{name}"
+    ready.an_invoice()
+    ready.ran("push")
+    ready.ran("pull")
+    (there,) = ready.there.standing()
+    ready.there.pay(there.ref, 1500)
+    (posting,) = ready.custom.deliveries()
+    desk = ready.desk()
+    desk.open()
+    client = httpx.Client(transport=httpx.WSGITransport(receiver_app(desk.house)))
+
+    forged = client.post(posting.url, content=posting.body + b" ", headers=posting.headers)
+    codes = [client.post(posting.url, content=posting.body, headers=posting.headers) for _ in range(2)]
+    client.close()
+    desk.close()
+    ready.ran("pull")
+
+    assert forged.status_code == 401
+    assert [code.status_code for code in codes] == [200, 200]
+    assert b"999999.99" in posting.body
+    assert status(ready) == ("synced", "partially_paid")
+    assert ready.json("invoices", "show", "1001")["payments"][0]["amount"] == "15.00"
 
 
 def test_the_same_system_serves_once_unless_its_accounts_are_named(ready: CustomShell) -> None:
