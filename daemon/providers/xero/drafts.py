@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from daemon.errors import Garbled
 from daemon.model import Document, InvoiceDraft, LineDraft, PayerDraft
+from daemon.model.ids import our_reference
 from daemon.money import Money
 from daemon.providers.xero.numbers import amount, to_text
 from daemon.providers.xero.setup import MAX_LINES, MAX_NUMBER, XeroSettings
@@ -66,10 +67,14 @@ def _accepts_line(line: LineDraft, settings: XeroSettings) -> None:
 def sample() -> InvoiceDraft:
     """What a preview shows where no invoice is named."""
     net = Money(4500, "USD")
-    payer = PayerDraft("WB-AAAAAAAAAAAAAAAA", "C-0001", "Subscriber 0001", "subscriber0001@example.com")
+    who, what = (
+        our_reference(tenant="sample", reference=name, account="sample", operation="sample")
+        for name in ("C-0001", "INV-0001")
+    )
+    payer = PayerDraft(who, "C-0001", "Subscriber 0001", "subscriber0001@example.com")
     lines = (LineDraft("Internet", net, Money(0, "USD")),)
-    reference, day = "WB-BBBBBBBBBBBBBBBB", date(2026, 3, 2)
-    return InvoiceDraft(reference, "INV-0001", "INV-0001", payer, "USD", net, day, day, lines)
+    day = date(2026, 3, 2)
+    return InvoiceDraft(what, "INV-0001", "INV-0001", payer, "USD", net, day, day, lines)
 
 
 def payer_body(payer: PayerDraft) -> Document:
