@@ -343,6 +343,29 @@ def test_after_a_restore_a_withdrawn_invoice_is_not_tried_again_by_itself() -> N
     assert bench.account.books.mails == [] and bench.live(draft.reference) == 0
 
 
+def test_a_version_that_changed_under_the_withdrawal_is_read_anew() -> None:
+    bench = taxed()
+    draft = bench.a_draft("A-1", bench.a_line("45.00", "3.60", tax_rate="local"))
+    inner, edited, journals = bench.network.inner, [], PlainJournals()
+
+    class Edited(httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            if "operation=void" in str(request.url) and not edited:
+                edited.append(True)
+                bench.account.annotate(
+                    bench.account.standing()[0].ref, f"{draft.reference} 48.60 USD, seen by the office"
+                )
+            return inner.handle_request(request)
+
+    bench.network.inner = Edited()
+    (first,) = bench.adapter().push([draft], journals)
+    (second,) = bench.adapter().push([draft], journals)
+
+    assert isinstance(first.error, OutcomeUnknown)
+    assert isinstance(second.error, StepStuck) and second.error.code == "WB-PUSH-TOTAL"
+    assert bench.live(draft.reference) == 0
+
+
 def test_an_invoice_with_another_total_that_was_paid_meanwhile_is_left_to_a_person() -> None:
     bench = taxed()
     draft = bench.a_draft("A-1", bench.a_line("45.00", "3.60", tax_rate="local"))
@@ -396,6 +419,19 @@ def test_amounts_leave_as_json_numbers_as_they_were(bench: QuickBooksBench) -> N
     (request,) = [one for one in bench.network.requests if one.url.path.endswith("/invoice")]
     assert b'"Amount":1234567.89' in request.content and b'"UnitPrice":1234567.89' in request.content
     assert json.loads(request.content)["PrivateNote"].endswith(" 1234567.89 USD")
+
+
+def test_a_preview_shows_what_would_be_sent_and_sends_nothing(bench: QuickBooksBench) -> None:
+    draft = bench.a_draft()
+
+    shown = bench.adapter().preview(draft)
+    sample = bench.adapter().preview(None)
+
+    assert bench.network.requests == []
+    assert json.loads(json.dumps(shown)) == shown and shown["Invoice"]["DocNumber"] == "A-1"
+    assert shown["Customer"]["Notes"] == draft.payer.reference and sample["Invoice"]["Line"]
+    with pytest.raises(Rejected):
+        bench.adapter(item="").preview(None)
 
 
 def test_a_foreign_currency_is_named_where_the_company_has_several() -> None:
@@ -510,6 +546,17 @@ def test_a_batch_that_is_refused_as_a_whole_is_sent_one_by_one(bench: QuickBooks
     drafts = [bench.a_draft(f"A-{n}", payer=bench.a_payer(str(n))) for n in range(3)]
 
     assert all(result.pushed for result in bench.adapter().push(drafts, PlainJournals()))
+
+
+def test_a_batch_of_many_lines_is_divided(bench: QuickBooksBench) -> None:
+    lines = tuple(bench.a_line("1.00") for _ in range(250))
+    drafts = [bench.a_draft(f"A-{n}", *lines) for n in range(5)]
+
+    results = list(bench.adapter().push(drafts, PlainJournals()))
+
+    assert all(result.pushed for result in results)
+    sizes = [len(body["BatchItemRequest"]) for body in bench.network.posted("/batch")]
+    assert sizes == [2, 2] and len(bench.network.posted("/invoice")) == 1
 
 
 def test_two_invoices_of_one_new_customer_in_a_batch_make_one_customer(bench: QuickBooksBench) -> None:

@@ -368,6 +368,27 @@ def test_more_than_the_balance_is_recorded_as_left_over(bench: QuickBooksBench) 
     assert (seen.status, seen.paid_total) == (DocStatus.PAID, usd(5000))
 
 
+@pytest.mark.parametrize("act", ["pay", "void"])
+def test_nothing_is_recorded_where_nothing_is_owed(bench: QuickBooksBench, act: str) -> None:
+    ref = bench.pushed()
+    getattr(bench.account, act)(ref)
+
+    with pytest.raises(Rejected):
+        bench.adapter().record_payment(ref, usd(100), "", PlainJournal())
+    assert len(list(bench.account.books.live("Payment"))) == (act == "pay")
+
+
+def test_invoices_of_many_lines_are_read_in_smaller_groups(bench: QuickBooksBench) -> None:
+    lines = tuple(bench.a_line("1.00") for _ in range(50))
+    refs = [bench.pushed(f"A-{n}", lines=lines, total=usd(5000)) for n in range(6)]
+    adapter = bench.adapter()
+    adapter.wire._max_bytes = 40_000  # type: ignore[attr-defined]
+
+    seen = list(adapter.pull([Asked(ref) for ref in refs]))
+
+    assert [(one.ref, one.status) for one in seen] == [(ref, DocStatus.OPEN) for ref in refs]
+
+
 def test_nothing_is_recorded_on_an_invoice_that_is_gone(bench: QuickBooksBench) -> None:
     with pytest.raises(Missing):
         bench.adapter().record_payment("4711", usd(100), "", PlainJournal())

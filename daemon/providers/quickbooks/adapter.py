@@ -65,6 +65,15 @@ class QuickBooks(Provider):
     def accepts(self, draft: InvoiceDraft) -> None:
         drafts.accepts(draft, self._settings)
 
+    def preview(self, draft: InvoiceDraft | None) -> Document:
+        """The bodies of customer and invoice, as frozen."""
+        draft = draft or drafts.sample(self._settings)
+        self.accepts(draft)
+        known = draft.payer.external_id
+        invoice = drafts.invoice_body(draft, known or "(the customer's id)", self._settings)["invoice"]
+        customer = drafts.customer_body(draft.payer, draft.currency, self._settings)
+        return {"Invoice": invoice} if known else {"Customer": customer, "Invoice": invoice}
+
     def push(self, drafts: Sequence[InvoiceDraft], journals: Journals) -> Iterator[PushResult]:
         return self._pusher.push(drafts, journals)
 

@@ -15,11 +15,13 @@ from daemon.providers.quickbooks.faults import Fault, fault_in, fault_in_xml, ra
 from daemon.providers.quickbooks.numbers import dumps, loads
 from daemon.providers.quickbooks.words import (
     BATCH,
+    IDS,
     MINOR_VERSION,
     PARTY,
     READ,
     READ_S,
     ROWS,
+    TOO_LARGE,
     WRITE,
     WRITE_S,
 )
@@ -80,11 +82,24 @@ class Api:
             reply = self._ask("GET", "query", {"query": text}, scope=READ)
         return rows_in(self._document(reply).get("QueryResponse"), entity)
 
-    def by_ids(self, entity: str, refs: Iterable[str], size: int) -> Iterator[list[Document]]:
-        """The objects of these ids that are there, `size` of them in a call."""
-        for some in chunks(sorted(set(refs)), size):
-            rows = self.query(entity, f"where Id in ({quoted(some)})")
-            if not {row["Id"] for row in rows} <= set(some):
+    def where_in(
+        self, entity: str, field: str, values: Iterable[str], size: int = IDS
+    ) -> Iterator[list[Document]]:
+        """The objects with one of these values, `size` of them in a call; fewer where their lines make the
+        answer larger than the wire takes in."""
+        for some in chunks(sorted(set(values)), size):
+            try:
+                yield self.query(entity, f"where {field} in ({quoted(some)})")
+            except Garbled as error:
+                if TOO_LARGE not in error.message or len(some) == 1:
+                    raise
+                yield from self.where_in(entity, field, some, -(-len(some) // 2))
+
+    def by_ids(self, entity: str, refs: Iterable[str]) -> Iterator[list[Document]]:
+        """The objects of these ids that are there; raises Garbled where another one comes."""
+        wanted = set(refs)
+        for rows in self.where_in(entity, "Id", wanted):
+            if not {row["Id"] for row in rows} <= wanted:
                 raise Garbled(f"QuickBooks gave a {entity} that was not asked for", party=PARTY)
             yield rows
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 
 from daemon.model import Document, InvoiceDraft, LineDraft, PayerDraft
 from daemon.money import Money
@@ -66,6 +67,24 @@ def _code_of(line: LineDraft, settings: QuickBooksSettings) -> str:
         rate = f"the tax rate {line.tax_rate!r}" if line.tax_rate else "a tax without a rate"
         raise refused("WB-INPUT", f"{rate} is not in the QuickBooks settings' tax codes")
     return settings.untaxed_code
+
+
+def sample(settings: QuickBooksSettings) -> InvoiceDraft:
+    """An invoice over 45.00 that nobody owes."""
+    currency = settings.home_currency
+    total = as_money(Decimal(45), currency)
+    payer = PayerDraft("WB-AAAAAAAAAAAAAAAA", "sample", "Subscriber 0001", "subscriber0001@example.com")
+    return InvoiceDraft(
+        reference="WB-BBBBBBBBBBBBBBBB",
+        platform_reference="sample",
+        number="SAMPLE-1",
+        payer=payer,
+        currency=currency,
+        total=total,
+        issued_on=date(2026, 3, 2),
+        due_on=date(2026, 3, 16),
+        lines=(LineDraft("Internet access", total, Money(0, currency)),),
+    )
 
 
 # --- the customer -------------------------------------------------------------------------------------

@@ -19,15 +19,14 @@ from daemon.providers.quickbooks import read
 from daemon.providers.quickbooks.api import Api, rows_in
 from daemon.providers.quickbooks.drafts import read_note
 from daemon.providers.quickbooks.pull import Reader
-from daemon.providers.quickbooks.words import PARTY, REACH_DAYS, ROWS
+from daemon.providers.quickbooks.words import PARTY, REACH_DAYS, ROWS, TOO_LARGE
 
 ENTITIES = ("Invoice", "Payment", "CreditMemo")
 OVERLAP = timedelta(minutes=5)
 PAGE = 200
 """Objects in a page of a query: a few kilobytes each, and an answer has at most five megabytes."""
 _TOO_OLD = "older than"
-_TOO_LARGE = "larger than"
-"""Of QuickBooks' refusal, and of our wire's."""
+"""In QuickBooks' refusal of a time that its feed does not reach."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ class Feed:
         try:
             document = self._api.read("cdc", entities=",".join(entities), changedSince=_zulu(since))
         except Garbled as error:
-            if _TOO_LARGE in error.message:
+            if TOO_LARGE in error.message:
                 return None
             raise
         except Rejected as error:

@@ -27,7 +27,7 @@ class Reader:
     def _some(self, refs: Sequence[str]) -> Iterator[Observation]:
         """What is no number never was an id there."""
         ids = [ref for ref in refs if ref.isascii() and ref.isdigit()]
-        found = {doc["Id"]: doc for docs in self._api.by_ids("Invoice", ids, IDS) for doc in docs}
+        found = {doc["Id"]: doc for docs in self._api.by_ids("Invoice", ids) for doc in docs}
         for ref in ids:
             if ref not in found and (doc := self.document(ref)) is not None:
                 found[ref] = doc
@@ -50,7 +50,7 @@ class Reader:
         invoices = list(docs)
         payments = dict(known or {})
         wanted = {name for doc in invoices for name in linked_payments(doc)} - payments.keys()
-        for rows in self._api.by_ids("Payment", wanted, IDS):
+        for rows in self._api.by_ids("Payment", wanted):
             payments |= {row["Id"]: row for row in rows}
         for doc in invoices:
             yield observe(doc, self._view, payments)

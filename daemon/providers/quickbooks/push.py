@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from daemon.errors import Missing, Rejected, RemoteError, StepStuck, WispbillError
+from daemon.errors import Missing, OutcomeUnknown, Rejected, RemoteError, StepStuck, WispbillError
 from daemon.model import (
     Document,
     InvoiceDraft,
@@ -21,12 +21,12 @@ from daemon.model import (
 )
 from daemon.providers.base import PushResult
 from daemon.providers.quickbooks import read
-from daemon.providers.quickbooks.api import Api, chunks, entity_in, quoted
+from daemon.providers.quickbooks.api import Api, entity_in, quoted
 from daemon.providers.quickbooks.drafts import accepts, differences, invoice_body, read_note
 from daemon.providers.quickbooks.payers import Payers
 from daemon.providers.quickbooks.sending import Outcome, Sender, one, requestid
 from daemon.providers.quickbooks.setup import QuickBooksSettings
-from daemon.providers.quickbooks.words import EMAIL_SENT, NUMBER_IN_USE, PARTY, STALE
+from daemon.providers.quickbooks.words import EMAIL_SENT, ITEMS, NUMBER_IN_USE, PARTY, STALE
 
 SENT_LAG_S = 0.0
 """An invoice read by its id tells its own state at once."""
@@ -138,10 +138,9 @@ class Pusher:
 
     def _find(self, bodies: Sequence[Document]) -> list[Outcome | None]:
         """By number, which a void invoice keeps; by customer and day where QuickBooks counts."""
-        numbers = sorted({body["invoice"]["DocNumber"] for body in bodies if "DocNumber" in body["invoice"]})
-        rows: list[Document] = []
-        for some in chunks(numbers, 30):
-            rows += self._api.query("Invoice", f"where DocNumber in ({quoted(some)})")
+        numbers = [body["invoice"]["DocNumber"] for body in bodies if "DocNumber" in body["invoice"]]
+        pages = self._api.where_in("Invoice", "DocNumber", numbers, ITEMS)
+        rows = [row for page in pages for row in page]
         found: list[Outcome | None] = []
         for body in bodies:
             mine = rows if "DocNumber" in body["invoice"] else self._of_that_day(body["invoice"])
@@ -214,11 +213,10 @@ class Pusher:
     def _void(self, body: Document, key: str) -> Document:
         """Only one that nobody paid or mailed meanwhile."""
         doc = self._invoice(body["invoice"])
-        if read.is_void(doc):
-            return {"void": True}
-        if read.linked_payments(doc) or doc.get("EmailStatus") == EMAIL_SENT:
-            raise _mismatch("the invoice was paid or sent at QuickBooks although its total is not ours")
-        self._api.write("invoice", void_body(doc), requestid(key), operation="void")
+        if not read.is_void(doc):
+            if read.linked_payments(doc) or doc.get("EmailStatus") == EMAIL_SENT:
+                raise _mismatch("the invoice was paid or sent at QuickBooks although its total is not ours")
+            void_invoice(self._api, doc, key)
         return {"void": True}
 
     def _is_void(self, body: Document) -> Document | None:
@@ -227,7 +225,8 @@ class Pusher:
     def _delete(self, body: Document, key: str) -> Document:
         try:
             doc = self._api.entity("Invoice", body["invoice"])
-            self._api.write("invoice", void_body(doc), requestid(key), operation="delete")
+            named = requestid(key, str(doc.get("SyncToken")))
+            self._api.write("invoice", _version(doc), named, operation="delete")
         except Missing:
             pass
         return {"deleted": True}
@@ -287,7 +286,19 @@ class Pusher:
         return {"InvoiceLink": doc["InvoiceLink"]} if doc.get("InvoiceLink") else {}
 
 
-def void_body(doc: Document) -> Document:
+def void_invoice(api: Api, doc: Document, key: str) -> None:
+    """Void the invoice in the version that was read; one that changed under us meanwhile is left for the
+    next try (OutcomeUnknown), which reads it anew. Raises Missing."""
+    try:
+        # A request id of its own for each version: a stored refusal of the one before would come back.
+        api.write("invoice", _version(doc), requestid(key, str(doc.get("SyncToken"))), operation="void")
+    except Rejected as error:
+        if error.provider_code == STALE:
+            raise OutcomeUnknown(error.message, party=PARTY, provider_code=STALE) from error
+        raise
+
+
+def _version(doc: Document) -> Document:
     return {"Id": doc["Id"], "SyncToken": doc.get("SyncToken")}
 
 

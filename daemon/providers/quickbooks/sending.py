@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from daemon.errors import Garbled, Rejected, WispbillError
 from daemon.model import Document, Journal, Journals, LookMany, SendMany
-from daemon.providers.quickbooks.api import Api, chunks, entity_in
+from daemon.providers.quickbooks.api import Api, entity_in
 from daemon.providers.quickbooks.faults import error_of, fault_in
-from daemon.providers.quickbooks.words import ITEMS, PARTY
+from daemon.providers.quickbooks.words import ITEMS, LINES, PARTY
 from daemon.wire import Reply
 
 Outcome = Document | Exception
@@ -25,7 +25,7 @@ class Sender:
         self._api, self._entity = api, entity
 
     def create(self, sends: Sequence[tuple[Document, str]]) -> list[Outcome]:
-        return [answer for some in chunks(sends, ITEMS) for answer in self._some(some)]
+        return [answer for some in _calls(sends) for answer in self._some(some)]
 
     def _some(self, sends: Sequence[tuple[Document, str]]) -> Iterator[Outcome]:
         if len(sends) == 1:
@@ -85,6 +85,21 @@ class Single(Journals):
             )
             for journal, body in items
         ]
+
+
+def _calls(sends: Sequence[tuple[Document, str]]) -> Iterator[Sequence[tuple[Document, str]]]:
+    """What goes in one call: up to 30 items, and not so many lines that the answer gets too large."""
+    some: list[tuple[Document, str]] = []
+    lines = 0
+    for send in sends:
+        own = len(send[0].get("Line", ()))
+        if some and (len(some) == ITEMS or lines + own > LINES):
+            yield some
+            some, lines = [], 0
+        some.append(send)
+        lines += own
+    if some:
+        yield some
 
 
 def one(call: Callable[[], Document]) -> Outcome:

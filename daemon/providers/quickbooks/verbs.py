@@ -5,17 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from daemon.errors import Garbled, Missing, Rejected
+from daemon.errors import Garbled, Missing, OutcomeUnknown, Rejected
 from daemon.model import DocStatus, Document, Journal, Observation
 from daemon.money import Money
 from daemon.providers.quickbooks import read
 from daemon.providers.quickbooks.api import Api, entity_in
 from daemon.providers.quickbooks.numbers import insist_on_amount, money_in, plain
 from daemon.providers.quickbooks.pull import Reader
-from daemon.providers.quickbooks.push import void_body
+from daemon.providers.quickbooks.push import void_invoice
 from daemon.providers.quickbooks.sending import requestid
 from daemon.providers.quickbooks.setup import QuickBooksSettings
-from daemon.providers.quickbooks.words import IDS, PARTY, STALE
+from daemon.providers.quickbooks.words import PARTY, STALE
 
 _NOTE = 1000
 
@@ -36,11 +36,11 @@ class Verbs:
     def _void(self, body: Document, key: str) -> Document:
         """A version that changed under us is read once more."""
         try:
-            return self._voided(body, requestid(key))
-        except Rejected as error:
+            return self._voided(body, key)
+        except OutcomeUnknown as error:
             if error.provider_code != STALE:
                 raise
-        return self._voided(body, requestid(key, "again"))
+        return self._voided(body, key)
 
     def _voided(self, body: Document, key: str) -> Document:
         doc = self._reader.document(body["invoice"])
@@ -52,7 +52,7 @@ class Verbs:
         if doc.get("LinkedTxn") or money_in(doc, "Balance", currency) != money_in(doc, "TotalAmt", currency):
             raise Rejected("QuickBooks has money or credit on this invoice; it is not voided", party=PARTY)
         try:
-            self._api.write("invoice", void_body(doc), key, operation="void")
+            void_invoice(self._api, doc, key)
         except Missing:
             return {"status": "deleted"}
         return {"status": "void"}
@@ -85,6 +85,8 @@ class Verbs:
     def _payment(self, doc: Document, body: Document) -> Document:
         currency = read.currency_of(doc, self._view)
         amount, balance = Money.parse(body["amount"], currency), money_in(doc, "Balance", currency)
+        if balance.minor <= 0:
+            raise Rejected("QuickBooks has nothing left to pay on this invoice", party=PARTY)
         link = {"TxnId": doc["Id"], "TxnType": "Invoice"}
         payment: Document = {
             "CustomerRef": {"value": read.value_of(doc.get("CustomerRef"))},
@@ -109,7 +111,7 @@ class Verbs:
 
     def _recorded_on(self, doc: Document, mark: str) -> Document | None:
         """Among the payments of the invoice the one with our mark."""
-        for rows in self._api.by_ids("Payment", read.linked_payments(doc), IDS):
+        for rows in self._api.by_ids("Payment", read.linked_payments(doc)):
             for row in rows:
                 if row.get("PaymentRefNum") == mark:
                     found: Document = plain({"payment": row["Id"]})

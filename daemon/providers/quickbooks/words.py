@@ -30,6 +30,10 @@ IDS = 100
 ROWS = 1000
 """In one page of a query, and in one answer of the change feed."""
 REACH_DAYS = 30
+TOO_LARGE = "larger than"
+"""In what our wire says of an answer that it does not take in whole."""
+LINES = 600
+"""In one call to the batch endpoint: the answer repeats them, at about half a kilobyte each."""
 
 STALE, NUMBER_IN_USE, NAME_IN_USE = "5010", "6140", "6240"
 NO_OBJECT = "610"
