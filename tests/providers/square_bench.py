@@ -73,9 +73,16 @@ def _writes(request: httpx.Request) -> bool:
 class SquareBench(Bench):
     secrets = (TOKEN,)
 
-    def __init__(self, *, lag_s: float = 0.0, currency: str = "USD", **account: Any) -> None:
+    def __init__(
+        self,
+        *,
+        lag_s: float = 0.0,
+        currency: str = "USD",
+        clock: FrozenClock | None = None,
+        **account: Any,
+    ) -> None:
         self.currency = currency
-        self.clock = FrozenClock()
+        self.clock = clock or FrozenClock()
         self.double = SquareDouble(self.clock, SeededEntropy(), public_url=URL, rates=False, lag_s=lag_s)
         self.account = self.double.add_account(TOKEN, currency=currency, **account)
         self.network = Network(SquareSpecTransport(SandboxTransport(self.double)))

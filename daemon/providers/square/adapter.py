@@ -25,6 +25,7 @@ from daemon.providers.base import Context, Credentials, Provider, ProviderSettin
 from daemon.providers.square import account, drafts, hints
 from daemon.providers.square.api import Api
 from daemon.providers.square.feed import Feed
+from daemon.providers.square.payers import Payers
 from daemon.providers.square.pull import Reader
 from daemon.providers.square.push import Pusher
 from daemon.providers.square.read import View, observe
@@ -49,6 +50,7 @@ class Square(Provider):
         self._view = View(self.mode, self._settings.location_id)
         self._api = Api(given.access_token, self.wire, self.base_url)
         self._reader = Reader(self._api, self._view)
+        self._payers = Payers(self._api, self._settings)
         self._pusher = Pusher(self._api, self._settings)
         self._verbs = Verbs(self._api, self._reader)
 
@@ -60,7 +62,7 @@ class Square(Provider):
 
     def push_one(self, draft: InvoiceDraft, journal: Journal) -> Pushed:
         self.accepts(draft)
-        payer = self._pusher.payer(draft.payer, journal.payer(draft.payer.reference))
+        payer = self._payers.payer(draft.payer, journal.payer(draft.payer.reference))
         live = self._pusher.invoice(draft, payer.external_id, journal)
         seen = observe(live, self._view, None, None, reference=draft.reference)
         return Pushed(live["id"], payer, seen)

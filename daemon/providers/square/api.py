@@ -107,15 +107,7 @@ class Api:
         request_id = reply.headers.get("x-request-id") or reply.headers.get("squareup-request-id")
         code, param = str(fault.get("code") or ""), fault.get("field")
         if "IDEMPOTENCY_KEY_REUSED" in codes:
-            # A send that a restore forgot: what it left is looked for, and only then a new key is used.
-            raise OutcomeUnknown(
-                f"Square saw this key before with other content: {message}",
-                party=PARTY,
-                status_code=reply.status_code,
-                provider_code=code,
-                ref=request_id,
-                replayed=True,
-            )
+            raise _forgotten(message, code, request_id, reply.status_code)
         try:
             raise_for(
                 Reply(_meaning(reply.status_code, codes), reply.headers, b""),
@@ -130,6 +122,18 @@ class Api:
             if "CURRENCY_MISMATCH" in codes or "UNSUPPORTED_CURRENCY" in codes:
                 error.code = "WB-PUSH-CURRENCY"
             raise
+
+
+def _forgotten(message: str, code: str, request_id: str | None, status: int) -> OutcomeUnknown:
+    """A send that a restore forgot: what it left is looked for, and only then a new key is used."""
+    return OutcomeUnknown(
+        f"Square saw this key before with other content: {message}",
+        party=PARTY,
+        status_code=status,
+        provider_code=code,
+        ref=request_id,
+        replayed=True,
+    )
 
 
 def rows_of(page: Document, name: str) -> list[Document]:

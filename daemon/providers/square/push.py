@@ -1,4 +1,4 @@
-"""An invoice on its way to Square: payer, order, compare, draft on the order, compare, publish (which sends).
+"""An invoice on its way to Square: order, compare, draft on the order, compare, publish (which sends).
 
 Each step is durable and has a look of its own. Keys are sent, and what they are worth is not published, so
 that no step leans on them alone: an order is on one invoice at most, and a number is used once.
@@ -13,64 +13,24 @@ from contextlib import suppress
 from datetime import date, timedelta
 from typing import TypeVar
 
-from daemon.errors import Missing, Rejected, StepStuck
-from daemon.model import Document, InvoiceDraft, Journal, PayerCreated, PayerDraft
+from daemon.errors import Missing, OutcomeUnknown, Rejected, StepStuck
+from daemon.model import Document, InvoiceDraft, Journal
 from daemon.money import Money
 from daemon.providers.square.api import Api, part, rows_of
-from daemon.providers.square.drafts import differences, invoice_body, order_body, payer_body
+from daemon.providers.square.drafts import differences, invoice_body, order_body
 from daemon.providers.square.pull import search_body
 from daemon.providers.square.read import recipient, requests_of, scrubbed, total_of, whole
 from daemon.providers.square.setup import SquareSettings
-from daemon.providers.square.words import OVER
+from daemon.providers.square.words import OVER, PARTY
 
 _TAKEN = re.compile(r"already|taken|in use|duplicate|unique|exists", re.IGNORECASE)
+_ON_ANOTHER = re.compile(r"another invoice|already|associated|in use", re.IGNORECASE)
 A = TypeVar("A", Document, Document | None)
 
 
 class Pusher:
     def __init__(self, api: Api, settings: SquareSettings) -> None:
         self._api, self._settings = api, settings
-
-    # --- the payer ------------------------------------------------------------------------------------
-
-    def payer(self, payer: PayerDraft, journal: Journal) -> PayerCreated:
-        """The preset customer, checked; else the one with our reference; else a new one. Never one that
-        merely has the same e-mail or name."""
-        if payer.external_id:
-            return self._preset(payer.external_id, payer.reference)
-        done = journal.once("payer", payer_body(payer), self._create_payer, self._find_payer, look_first=True)
-        return PayerCreated(done["id"], done["origin"])
-
-    def _preset(self, ref: str, reference: str) -> PayerCreated:
-        """A customer that was merged with another at Square has a new id there, and our reference still."""
-        try:
-            doc = part(self._api.get("v2", "customers", ref), "customer")
-        except Missing as error:
-            found = self._find_payer({"reference_id": reference})
-            if found is not None:
-                return PayerCreated(found["id"], found["origin"])
-            raise StepStuck("WB-PUSH-MISMATCH", f"the customer {ref} no longer exists at Square") from error
-        if self._settings.delivery == "EMAIL" and not doc.get("email_address"):
-            raise StepStuck("WB-CUSTOMER-EMAIL", f"the customer {ref} has no e-mail address at Square")
-        return PayerCreated(ref, "preset")
-
-    def _create_payer(self, body: Document, key: str) -> Document:
-        try:
-            answer = self._api.post("v2", "customers", body={**body, "idempotency_key": key})
-        except Rejected as error:
-            if error.param == "email_address" or error.provider_code == "INVALID_EMAIL_ADDRESS":
-                error.code = "WB-CUSTOMER-EMAIL"
-            raise
-        return {"id": part(answer, "customer")["id"], "origin": "created"}
-
-    def _find_payer(self, body: Document) -> Document | None:
-        wanted = body["reference_id"]
-        query = {"query": {"filter": {"reference_id": {"exact": wanted}}}, "limit": 100}
-        for page in self._api.searched("customers", "v2", "customers", "search", body=query):
-            same = [row for row in page if row.get("reference_id") == wanted and row.get("id")]
-            if same:
-                return {"id": min(str(row["id"]) for row in same), "origin": "found"}
-        return None
 
     # --- the invoice ----------------------------------------------------------------------------------
 
@@ -186,6 +146,8 @@ class Pusher:
             number = "invoice_number" in (error.param or "") or "invoice number" in error.message.lower()
             if number and (_TAKEN.search(error.message) or error.provider_code == "CONFLICT"):
                 return self._own_or_taken(body, error)
+            if "order_id" in (error.param or "") and _ON_ANOTHER.search(error.message):
+                return self._own_or_unseen(body, error)
             raise
 
     def _post_draft(self, invoice: Document, key: str) -> Document:
@@ -218,6 +180,14 @@ class Pusher:
             error.code = "WB-PUSH-NUMBER-TAKEN"
             error.message = f"the number {number} is used by another invoice at Square: {error.message}"
             raise error
+        return found
+
+    def _own_or_unseen(self, body: Document, error: Rejected) -> Document:
+        """Nobody else knows the order: the invoice that it is on is ours, and the search is late."""
+        found = self._find(body)
+        if found is None:
+            late = f"the draft stands at Square, which does not show it yet: {error.message}"
+            raise OutcomeUnknown(late, party=PARTY, status_code=error.status_code) from error
         return found
 
     def _find(self, body: Document) -> Document | None:

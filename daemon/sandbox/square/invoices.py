@@ -26,7 +26,12 @@ def create_invoice(call: Call) -> Doc:
             f"Invoice number {number} is already in use at this location.",
             field="invoice.invoice_number",
         )
-    money = order["total_money"]
+    doc = _draft(world, {**given, "invoice_number": number}, order["total_money"], location)
+    world.emit_invoice("invoice.created", world.keep(world.invoices, doc))
+    return {"invoice": told(doc)}
+
+
+def _draft(world: World, given: Doc, money: Doc, location: Doc) -> Doc:
     request = {
         "tipping_enabled": False,
         "automatic_payment_source": "NONE",
@@ -35,10 +40,9 @@ def create_invoice(call: Call) -> Doc:
         "computed_amount_money": dict(money),
         "total_completed_amount_money": {**money, "amount": 0},
     }
-    doc = {
+    return {
         **given,
         "id": world.new_id("inv:0-Ch"),
-        "invoice_number": number,
         "payment_requests": [request],
         "primary_recipient": _recipient(world, given),
         "status": "DRAFT",
@@ -47,8 +51,6 @@ def create_invoice(call: Call) -> Doc:
         "created_at": world.stamp(),
         "_sorted_by": world.stamp(),
     }
-    world.emit_invoice("invoice.created", world.keep(world.invoices, doc))
-    return {"invoice": told(doc)}
 
 
 def get_invoice(call: Call) -> Doc:

@@ -35,9 +35,7 @@ def reckon(order: Doc, currency: str, *, per_line: bool) -> Doc:
         raise Refusal("VALUE_TOO_HIGH", "Discounts exceed the order's total.", field="order.discounts")
     total = net - off + tax_total
     for line in lines:
-        on_line = sum(_share(_net(line), one) for one in taxes.values() if _hits(line, one))
-        line["total_tax_money"] = _money(on_line, currency)
-        line["total_money"] = _money(_net(line) + on_line, currency)
+        _total_line(line, taxes, currency)
     return {
         **order,
         "line_items": lines,
@@ -49,6 +47,12 @@ def reckon(order: Doc, currency: str, *, per_line: bool) -> Doc:
         "total_tip_money": _money(0, currency),
         "net_amount_due_money": _money(total, currency),
     }
+
+
+def _total_line(line: Doc, taxes: dict[str, Doc], currency: str) -> None:
+    on_line = sum(_share(_net(line), one) for one in taxes.values() if _hits(line, one))
+    line["total_tax_money"] = _money(on_line, currency)
+    line["total_money"] = _money(_net(line) + on_line, currency)
 
 
 def _insist_on_taxes(line: Doc, taxes: dict[str, Doc]) -> None:
