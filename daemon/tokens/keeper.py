@@ -28,14 +28,21 @@ from daemon.errors import (
     StoreError,
     Throttled,
     Unauthorised,
+    Unreachable,
 )
 from daemon.providers.oauth import OAuth, TokenSet
 from daemon.store import apps, grants, records
 from daemon.store.grants import Life, Tokens, Turn
 from daemon.tokens.desk import TokenDesk
 
-PATIENCE_S = 30.0
-"""How long a caller waits for another process's refresh before it comes again later."""
+PATIENCE_S = 20.0
+"""How long a caller waits for another's refresh before it comes again later: less than a worker has promised
+to the watchdog."""
+
+REST = timedelta(minutes=1)
+"""After a refresh that came to nothing, as long as the token at hand still lives."""
+
+PASSING = (Unreachable, OutcomeUnknown, Garbled, Throttled)
 
 LOOK_EVERY_S = 0.1
 TRIES = 3
@@ -51,10 +58,24 @@ class GrantKeeper:
         self.grant_id = grant_id
 
     def access(self) -> SecretStr:
+        now = self._desk.clock.now()
         grant, held = self._look()
-        if self._desk.clock.now() < grants.stale_at(grant):
+        if now < grants.stale_at(grant) or self._rests(grant):
             return held.access
-        return self._renew(lambda grant, _held: self._desk.clock.now() < grants.stale_at(grant), usable=True)
+        try:
+            return self._renew(
+                lambda grant, _held: self._desk.clock.now() < grants.stale_at(grant), usable=True
+            )
+        except PASSING:
+            if self._desk.clock.now() < grant.access_expires_at:
+                return held.access
+            raise
+
+    def _rests(self, grant: records.Grant) -> bool:
+        """Whether the token at hand lives and a refresh has just failed."""
+        now = self._desk.clock.now()
+        failed = grant.fault_at is not None and now - REST < grant.fault_at <= now
+        return failed and now < grant.access_expires_at
 
     def renewed(self, refused: SecretStr) -> SecretStr:
         def is_other(grant: records.Grant, held: Tokens) -> bool:
@@ -84,30 +105,35 @@ class GrantKeeper:
     def _renew(self, good: Callable[[records.Grant, Tokens], bool], *, usable: bool) -> SecretStr:
         """The token as soon as it is `good`, by whoever's refresh. `usable`: the one at hand still is, as
         long as it lives, where another process is at it."""
-        desk = self._desk
-        with desk.lock(self.grant_id):
-            ends_at = desk.clock.monotonic() + PATIENCE_S
+        clock, lock = self._desk.clock, self._desk.lock(self.grant_id)
+        ends_at = clock.monotonic() + PATIENCE_S
+        if not lock.acquire(timeout=PATIENCE_S):
+            raise self._later("another thread refreshes the tokens of this grant")
+        try:
             while True:
                 grant, held = self._look()
                 if good(grant, held):
                     return held.access
-                turn = grants.claim(desk.store, self.grant_id, desk.name)
+                turn = grants.claim(self._desk.store, self.grant_id, self._desk.name)
                 if turn is not None and self._save_unsaved(turn):
                     continue
                 if turn is not None:
                     return self._take_turn(turn, good)
-                if usable and desk.clock.now() < grant.access_expires_at:
+                if usable and clock.now() < grant.access_expires_at:
                     return held.access
-                self._wait(grant, ends_at)
+                self._wait(ends_at)
+        finally:
+            lock.release()
 
-    def _wait(self, grant: records.Grant, ends_at: float) -> None:
+    def _wait(self, ends_at: float) -> None:
         clock = self._desk.clock
         if clock.monotonic() >= ends_at:
-            raise Throttled(
-                "another process refreshes the tokens of this grant", party=grant.provider, retry_after=5.0
-            )
+            raise self._later("another process refreshes the tokens of this grant")
         if clock.wait(LOOK_EVERY_S, self._desk.stop):
             raise Stopping
+
+    def _later(self, why: str) -> Throttled:
+        return Throttled(why, party=grants.get(self.grant_id).provider, retry_after=5.0)
 
     def _take_turn(self, turn: Turn, good: Callable[[records.Grant, Tokens], bool]) -> SecretStr:
         desk = self._desk

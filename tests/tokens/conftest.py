@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -28,6 +29,17 @@ from tests.tokens.ledger import CLIENT, REDIRECT, SECRET, LedgerOAuth, LedgerSer
 __all__ = ["postgres_store", "postgres_url", "store"]
 
 
+class Network(SpoilingTransport):
+    """Spoils every request as long as `down` names how."""
+
+    down = ""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if self.down:
+            self.spoil(self.down)
+        return super().handle_request(request)
+
+
 @dataclass
 class Bench:
     """One app, one grant, and a desk for each process that works with them."""
@@ -37,11 +49,11 @@ class Bench:
     entropy: SeededEntropy
     server: LedgerServer
     safe: Safe
-    transport: SpoilingTransport = field(init=False)
+    transport: Network = field(init=False)
     grant: records.Grant = field(init=False)
 
     def __post_init__(self) -> None:
-        self.transport = SpoilingTransport(SandboxTransport(self.server))
+        self.transport = Network(SandboxTransport(self.server))
 
     def oauth(self, _app: records.App | None = None, *, secret: str = SECRET) -> LedgerOAuth:
         stop = threading.Event()

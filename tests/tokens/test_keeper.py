@@ -123,29 +123,41 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_token_at_once(bench: Ben
 
 
 def test_an_answer_that_is_lost_twice_is_passing_trouble(bench: Bench) -> None:
-    bench.clock.move(OLD)
-    lost: list[int] = []
+    bench.clock.move(ACCESS_S)
+    bench.transport.down = "lost_answer"
 
-    def lose() -> None:
-        lost.append(1)
-        bench.transport.spoil("lost_answer")
-
-    bench.server.before_token = lose
-    bench.transport.spoil("lost_answer")
     with pytest.raises(OutcomeUnknown):
         bench.keeper().access()
     row = bench.row()
-    assert (row.state, row.fault_code, len(lost)) == ("active", "WB-REMOTE-UNKNOWN", 2)
+    assert (row.state, row.fault_code) == ("active", "WB-REMOTE-UNKNOWN")
     assert row.refresh_started_at is not None
+    assert bench.server.refreshes() == 2
 
-    bench.server.before_token = lambda: None
-    bench.transport.unspoil()
+    bench.transport.down = ""
     assert bench.works(bench.keeper().access())
     assert bench.row().fault_code is None
 
 
-def test_a_provider_that_cannot_be_reached_is_asked_once(bench: Bench) -> None:
+@pytest.mark.parametrize("fault", ["refused", "throttled", "lost_request", "error_before"])
+def test_a_token_that_still_lives_serves_while_its_refresh_fails(bench: Bench, fault: str) -> None:
+    """And the token endpoint is left alone for a minute."""
+    keeper = bench.keeper()
+    first = keeper.access()
     bench.clock.move(OLD)
+    bench.transport.down, before = fault, bench.transport.requests
+
+    for _call in range(20):
+        assert keeper.access() == first
+    assert bench.transport.requests - before <= 2
+    bench.transport.down = ""
+    bench.transport.unspoil()
+
+    bench.clock.move(61)
+    assert keeper.access() != first
+
+
+def test_a_provider_that_cannot_be_reached_is_asked_once(bench: Bench) -> None:
+    bench.clock.move(ACCESS_S)
     bench.transport.spoil("refused")
 
     with pytest.raises(Unreachable):
@@ -217,6 +229,27 @@ def test_a_refused_app_is_no_dead_grant(bench: Bench) -> None:
     assert caught.value.code == "WB-APP-REFUSED"
     assert bench.row().state == "active"
     assert bench.works(bench.keeper().access())
+
+
+def test_a_crash_before_a_grant_is_called_dead_calls_it_dead_later(bench: Bench) -> None:
+    integration = bench.an_integration()
+    bench.server.kill()
+    bench.clock.move(OLD)
+
+    def crash(point: str) -> None:
+        if point == "grant.dead:before-commit":
+            raise Crash
+
+    bench.store.probe = crash
+    with pytest.raises(Crash):
+        bench.keeper().access()
+    bench.store.probe = lambda _point: None
+    assert integrations.get(None, integration.id).state == IntegrationState.ACTIVE
+
+    bench.clock.move(120)
+    with pytest.raises(GrantDead):
+        bench.keeper("restarted:2").access()
+    assert integrations.get(None, integration.id).state == IntegrationState.NEEDS_RECONNECT
 
 
 POINTS = ("grant.claim", "grant.mark", "grant.store")
