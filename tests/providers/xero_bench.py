@@ -136,9 +136,16 @@ class Network(httpx.BaseTransport):
 class XeroBench(Bench):
     secrets = (CLIENT_SECRET, WEBHOOK_KEY)
 
-    def __init__(self, *, currency: str = "USD", scopes: str = " ".join(SCOPES), **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        currency: str = "USD",
+        scopes: str = " ".join(SCOPES),
+        clock: FrozenClock | None = None,
+        **options: Any,
+    ) -> None:
         self.currency = currency
-        self.clock = FrozenClock()
+        self.clock = clock or FrozenClock()
         self.double = XeroDouble(self.clock, SeededEntropy(), public_url=URL, rates=False)
         self.account = self.double.add_account(currency=currency)
         for name, value in options.items():
