@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 
 from daemon.model import Document, InvoiceDraft, LineDraft, PayerDraft
+from daemon.model.ids import our_reference
 from daemon.money import Money
 from daemon.providers.quickbooks.numbers import as_money, decimal_in, insist_on_amount, money_in, refused
 from daemon.providers.quickbooks.setup import CAPABILITIES, QuickBooksSettings
@@ -73,9 +74,11 @@ def sample(settings: QuickBooksSettings) -> InvoiceDraft:
     """An invoice over 45.00 that nobody owes."""
     currency = settings.home_currency
     total = as_money(Decimal(45), currency)
-    payer = PayerDraft("WB-AAAAAAAAAAAAAAAA", "sample", "Subscriber 0001", "subscriber0001@example.com")
+    named = {"tenant": "", "reference": "sample", "account": ""}
+    who = our_reference(operation="payer", **named)
+    payer = PayerDraft(who, "sample", "Subscriber 0001", "subscriber0001@example.com")
     return InvoiceDraft(
-        reference="WB-BBBBBBBBBBBBBBBB",
+        reference=our_reference(operation="create", **named),
         platform_reference="sample",
         number="SAMPLE-1",
         payer=payer,
