@@ -8,6 +8,7 @@ integration is a visit of its own (`check_connection`), so that a slow provider 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -17,7 +18,7 @@ from daemon.errors import GrantDead, LeaseLost, Stopping, WispbillError
 from daemon.house import House
 from daemon.jobs.certificates import fetch_wanted
 from daemon.jobs.visit import Visit
-from daemon.model import RUNNING
+from daemon.model import RUNNING, IntegrationState
 from daemon.store import consents, events, grants, integrations, records, tenants
 from daemon.tokens import GrantKeeper
 
@@ -142,28 +143,39 @@ STEPS: tuple[Callable[[House], None], ...] = (
 
 def check_connection(visit: Visit) -> None:
     """The daily connection test, as a visit: what it found is written down, a permission that is missing
-    since is an event. What it raises is the visit's to judge."""
-    with visit.gate.urgent():
-        account = visit.provider.check()
+    since is an event, and where another account answers nothing more is sent to it. What it raises is the
+    visit's to judge."""
+    account = visit.provider.check()
     row, now = visit.integration, visit.now
+    if not account.account_id and row.account_id:  # it does not say which one it is
+        account = replace(account, account_id=row.account_id)
 
     def work() -> None:
         visit.lease.guard()
+        if row.account_id and account.account_id != row.account_id:
+            text = f"{account.account_id} answers to the credentials of {row.account_id}."
+            integrations.set_state(row, IntegrationState.ERROR, now=now, code="WB-ACCOUNT-DIFFERS", text=text)
+            return
         integrations.tested(row, account, now=now, actor="daemon")
         fresh = [one for one in account.missing if one not in row.test_missing]
         if fresh:
-            events.append(
-                row.tenant_id,
-                "integration.permission_missing",
-                now=now,
-                integration_id=row.id,
-                customer_id=row.customer_id,
-                data={
-                    "code": "WB-PERMISSION-MISSING",
-                    "missing": fresh,
-                    "sentence": f"The account lacks since its last test: {', '.join(fresh)}.",
-                },
-            )
+            _tell_of_missing(row, fresh, now)
 
     visit.house.store.write("keepalive.tested", work)
     visit.tally.add("tested")
+
+
+def _tell_of_missing(row: records.Integration, missing: list[str], now: datetime) -> None:
+    """Inside a transaction."""
+    events.append(
+        row.tenant_id,
+        "integration.permission_missing",
+        now=now,
+        integration_id=row.id,
+        customer_id=row.customer_id,
+        data={
+            "code": "WB-PERMISSION-MISSING",
+            "missing": missing,
+            "sentence": f"The account lacks since its last test: {', '.join(missing)}.",
+        },
+    )

@@ -8,8 +8,9 @@ from daemon.jobs import keepalive
 from daemon.jobs.keepalive import check_connection
 from daemon.jobs.visit import visit
 from daemon.model import IntegrationState
-from daemon.store import certificates, grants, integrations, records
+from daemon.store import certificates, grants, integrations, links, records
 from daemon.store.tables import Certificate, Consent, Event, Secret
+from tests.builders import Builders
 from tests.connect.conftest import Office, office
 from tests.fakes import Lines
 from tests.tokens.ledger import ACCESS_S
@@ -165,15 +166,17 @@ def test_a_permission_that_was_taken_away_is_said_once(office: Office, joined: r
     assert Event.select().where(Event.type == "integration.permission_missing").count() == 1
 
 
-def test_a_test_that_another_account_answers_changes_nothing(
+def test_where_another_account_answers_nothing_more_is_sent_to_it(
     office: Office, joined: records.Integration
 ) -> None:
+    waiting = Builders(office.house.store).a_link(joined)
     office.house.store.write("test", lambda: integrations.update(joined.id, account_id="realm-9"))
 
-    tally = visit(office.house, joined.id, "keepalive", check_connection)
+    visit(office.house, joined.id, "keepalive", check_connection)
 
-    assert tally is not None and getattr(tally.fault, "code", None) == "WB-ACCOUNT-DIFFERS"
-    assert integrations.get(None, joined.id).account_id == "realm-9"
+    row = integrations.get(None, joined.id)
+    assert (row.state, row.fault_code, row.account_id) == ("error", "WB-ACCOUNT-DIFFERS", "realm-9")
+    assert links.get(waiting.id).state == "parked"
 
 
 def test_certificates_that_webhooks_wait_for_are_fetched(office: Office, joined: records.Integration) -> None:
