@@ -25,7 +25,10 @@ from daemon.web.oauth import callback_app
 from daemon.wire import Gate, HttpWire, Wire
 from tests.builders import Builders
 from tests.fakes import FrozenClock, SeededEntropy
+from tests.store.conftest import postgres_store, postgres_url
 from tests.tokens.ledger import CLIENT, REDIRECT, SECRET, LedgerServer
+
+__all__ = ["Office", "Shown", "database_url", "office", "postgres_store", "postgres_url"]
 
 
 @dataclass
@@ -94,8 +97,18 @@ class Office:
         return integrations.listing()
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Of an empty database; SQLite's is in the state folder."""
+    if request.param == "sqlite":
+        return ""
+    request.getfixturevalue("postgres_store")
+    return str(request.getfixturevalue("postgres_url"))
+
+
 @pytest.fixture
 def office(
+    database_url: str,
     tmp_path: Path,
     empty_database: Path,
     clock: FrozenClock,
@@ -113,7 +126,7 @@ def office(
         return HttpWire(party, gate=gate, clock=clock, deadline_s=deadline_s, transport=transport)
 
     house = wiring.build(
-        load(None, {"WISPBILL_DAEMON__STATE_DIR": str(tmp_path)}),
+        load(None, {"WISPBILL_DAEMON__STATE_DIR": str(tmp_path), "WISPBILL_DATABASE__URL": database_url}),
         clock=clock,
         entropy=entropy,
         keys=MasterKeys.generate(entropy),

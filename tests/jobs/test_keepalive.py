@@ -11,11 +11,11 @@ from daemon.model import IntegrationState
 from daemon.store import certificates, grants, integrations, links, records
 from daemon.store.tables import Certificate, Consent, Event, Secret
 from tests.builders import Builders
-from tests.connect.conftest import Office, office
+from tests.connect.conftest import Office, database_url, office, postgres_store, postgres_url
 from tests.fakes import Lines
 from tests.tokens.ledger import ACCESS_S
 
-__all__ = ["office"]
+__all__ = ["database_url", "office", "postgres_store", "postgres_url"]
 
 HOUR, DAY = 3600.0, 86_400.0
 
