@@ -469,12 +469,17 @@ def test_a_recorded_payment_is_recognised_though_lists_leave_its_reference_out(i
 def test_a_preview_shows_what_would_be_sent_and_sends_nothing() -> None:
     bench = XeroBench()
 
-    shown = bench.adapter().preview(a_draft())
-
-    assert shown["Invoices"][0]["InvoiceNumber"] == "C-1"
-    assert shown["Contacts"][0]["ContactNumber"] == a_draft().payer.reference
-    assert bench.adapter().preview(None)["Invoices"][0]["InvoiceNumber"] == "INV-0001"
+    shown = bench.adapter(send_email=False).preview(a_draft())
+    assert bench.adapter().preview(None)["body"].count("INV-0001") == 1
     assert bench.network.requests == []
+
+    list(bench.adapter(send_email=False).push([a_draft()], PlainJournals()))
+
+    contact, create, _approve = bench.network.requests
+    assert shown["contact_first"].encode() == contact.content
+    assert (shown["method"], shown["url"]) == (create.method, str(create.url))
+    placeholder, known = "(the contact's id)", next(iter(bench.account.books.contacts))
+    assert shown["body"].replace(placeholder, known).encode() == create.content
 
 
 def test_the_page_explains_every_setting_and_every_scope() -> None:

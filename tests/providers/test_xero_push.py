@@ -308,6 +308,30 @@ def test_a_contact_that_was_archived_is_a_matter_for_a_person() -> None:
     assert isinstance(result.error, StepStuck) and "archived" in result.error.message
 
 
+def test_a_contact_that_was_merged_is_refused_with_the_name_of_the_other() -> None:
+    bench = XeroBench()
+    old, new = (bench.account.add_contact(name).id for name in ("Old", "New"))
+    bench.account.merge_contacts(old, new)
+    drafts = [preset(a_draft(1), old), preset(a_draft(2), new)]
+
+    merged, live = push(bench, drafts, PlainJournals(), send_email=False)
+
+    assert isinstance(merged.error, StepStuck) and new in merged.error.message
+    assert live.pushed is not None
+
+
+def test_long_numbers_are_looked_for_in_addresses_that_stay_short() -> None:
+    bench = XeroBench()
+    drafts = [a_draft(f"{n:03}-" + "N" * 250, payer=str(n)) for n in range(30)]
+    journals = PlainJournals()
+    bench.lose_answer(after=1)
+    push(bench, drafts, journals, send_email=False)
+    bench.pass_time(3600)
+
+    assert len(refs(push(bench, drafts, journals, send_email=False))) == 30
+    assert max(len(str(one.url)) for one in bench.network.requests) < 2000
+
+
 def test_a_preset_contact_that_is_none_is_not_sent() -> None:
     bench = XeroBench()
     draft = a_draft(1)

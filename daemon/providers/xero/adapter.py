@@ -26,8 +26,10 @@ from daemon.providers.base import Context, Credentials, Provider, ProviderSettin
 from daemon.providers.oauth import OAuth, TokenSet
 from daemon.providers.xero import drafts, hints
 from daemon.providers.xero.account import Check
-from daemon.providers.xero.api import Api
+from daemon.providers.xero.api import ROOT, Api
+from daemon.providers.xero.documents import CREATING
 from daemon.providers.xero.feed import Feed
+from daemon.providers.xero.numbers import encoded
 from daemon.providers.xero.oauth import API_URL, XeroOAuth, minted
 from daemon.providers.xero.pull import Reader
 from daemon.providers.xero.push import Alone, Pusher
@@ -73,9 +75,13 @@ class Xero(Provider):
     def preview(self, draft: InvoiceDraft | None) -> Document:
         draft = draft or drafts.sample()
         self.accepts(draft)
-        contact = draft.payer.external_id or "(the contact's id)"
-        body: Document = {"Invoices": [drafts.invoice_body(draft, contact, self._settings)]}
-        return body if draft.payer.external_id else {"Contacts": [drafts.payer_body(draft.payer)], **body}
+        contact = draft.payer.external_id
+        body = drafts.invoice_body(draft, contact or "(the contact's id)", self._settings)
+        shown: Document = {"method": "PUT", "url": f"{self.base_url}{ROOT}/Invoices?{CREATING}"}
+        if contact is None:
+            payer = {"Contacts": [drafts.payer_body(draft.payer)]}
+            shown["contact_first"] = encoded(payer).decode()
+        return shown | {"body": encoded({"Invoices": [body]}).decode()}
 
     def push(self, drafts: Sequence[InvoiceDraft], journals: Journals) -> Iterator[PushResult]:
         return self._pusher.push(drafts, journals)

@@ -30,6 +30,9 @@ MAX_BYTES = 3_000_000
 """A request may have 3.5 MB."""
 IDS = 40
 """So many ids fit into an address."""
+LISTED_CHARACTERS = 1500
+CREATING = "summarizeErrors=false&unitdp=4"
+"""Elements fail by themselves, and unit amounts keep four decimals; both are always sent."""
 _TAKEN = re.compile(r"must be unique", re.IGNORECASE)
 _LIMIT = re.compile(r"\blimit\b", re.IGNORECASE)
 _PLAIN = re.compile(r"[^,\"%&]+")
@@ -64,6 +67,7 @@ class Documents:
         )
         made = {_number(row): row for row in rows(answer, "Invoices")}
         outcomes = [self._made(body, made.get(_number(body["invoice"]))) for body, _key in sends]
+        outcomes = self._explained(sends, outcomes)
         taken = [n for n, o in enumerate(outcomes) if isinstance(o, Rejected) and _TAKEN.search(o.message)]
         found = looked(self.find, [sends[n][0] for n in taken])
         for n, seen in zip(taken, found, strict=True):
@@ -72,6 +76,37 @@ class Documents:
                 "WB-PUSH-NUMBER-TAKEN", f"the number {number} is used by another invoice at Xero"
             )
         return outcomes
+
+    def _explained(self, sends: Sequence[tuple[Document, str]], outcomes: list[Outcome]) -> list[Outcome]:
+        """Where Xero refuses a contact that was merged into another, that other one is named."""
+        of = {
+            n: sends[n][0]["invoice"]["Contact"]["ContactID"]
+            for n, outcome in enumerate(outcomes)
+            if isinstance(outcome, Rejected) and "contact" in outcome.message.lower()
+        }
+        if not of:
+            return outcomes
+        try:
+            merged = self._merged(sorted(set(of.values()))[:IDS])
+        except RemoteError:
+            return outcomes  # the refusal stands as Xero put it
+        text = "the contact {} was merged into {} at Xero; that one is to be billed now"
+        stuck = {
+            n: StepStuck("WB-PUSH-MISMATCH", text.format(ref, merged[ref]))
+            for n, ref in of.items()
+            if ref in merged
+        }
+        return [stuck.get(n, outcome) for n, outcome in enumerate(outcomes)]
+
+    def _merged(self, refs: Sequence[str]) -> dict[str, str]:
+        answer = self._api.get(
+            "Contacts", IDs=",".join(refs), includeArchived="true", page="1", pageSize="100"
+        )
+        return {
+            str(row.get("ContactID")).lower(): row["MergedToContactID"]
+            for row in rows(answer, "Contacts")
+            if is_guid(row.get("MergedToContactID"))
+        }
 
     def _made(self, body: Document, row: Document | None) -> Outcome:
         if row is None:
@@ -92,8 +127,8 @@ class Documents:
         """By number, all in one call; our Reference says whose it is. A deleted draft counts for nothing."""
         theirs: list[Document] = []
         easy = [number for body in bodies if _PLAIN.fullmatch(number := body["invoice"]["InvoiceNumber"])]
-        for n in range(0, len(easy), IDS):
-            theirs += self._listed(InvoiceNumbers=",".join(easy[n : n + IDS]))
+        for numbers in _lists(easy):
+            theirs += self._listed(InvoiceNumbers=numbers)
         for body in bodies:
             if not _PLAIN.fullmatch(body["invoice"]["InvoiceNumber"]):  # the list is divided by commas
                 theirs += self._listed(where=f'Reference=="{body["invoice"]["Reference"]}"')
@@ -238,6 +273,17 @@ def _mails_used_up(error: Rejected) -> Throttled | None:
 
 def _number(row: Document) -> str:
     return str(row.get("InvoiceNumber") or "").strip().casefold()
+
+
+def _lists(numbers: Sequence[str]) -> list[str]:
+    """The numbers, comma-separated, as many at a time as fit into an address."""
+    lists: list[str] = []
+    for number in numbers:
+        if lists and lists[-1].count(",") < IDS - 1 and len(lists[-1]) + len(number) < LISTED_CHARACTERS:
+            lists[-1] += f",{number}"
+        else:
+            lists.append(number)
+    return lists
 
 
 def _parts(sends: Sequence[tuple[Document, str]]) -> list[list[tuple[Document, str]]]:

@@ -52,19 +52,13 @@ def invoice(record: Invoice, *, lines: bool = True, payments: bool = True) -> Do
         "HasErrors": False,
         "IsDiscounted": False,
         "Contact": contact(record.contact) if lines else _named(record.contact),
-        "DateString": f"{record.day.isoformat()}T00:00:00",
-        "Date": day(record.day),
         "Status": record.status,
         "LineAmountTypes": record.line_amounts,
         "SubTotal": number(record.subtotal),
         "TotalTax": number(record.tax),
         "Total": number(record.total),
-        **updated(record.updated),
+        **_times(record),
     }
-    if record.due:
-        doc |= {"DueDateString": f"{record.due.isoformat()}T00:00:00", "DueDate": day(record.due)}
-    if record.fully_paid_on:
-        doc["FullyPaidOnDate"] = day(record.fully_paid_on)
     if record.theme:
         doc["BrandingThemeID"] = record.theme
     if record.url:
@@ -74,6 +68,15 @@ def invoice(record: Invoice, *, lines: bool = True, payments: bool = True) -> Do
     if lines:
         doc["LineItems"] = [_line(one) for one in record.lines]
     return doc
+
+
+def _times(record: Invoice) -> Doc:
+    doc = {"DateString": f"{record.day.isoformat()}T00:00:00", "Date": day(record.day)}
+    if record.due:
+        doc |= {"DueDateString": f"{record.due.isoformat()}T00:00:00", "DueDate": day(record.due)}
+    if record.fully_paid_on:
+        doc["FullyPaidOnDate"] = day(record.fully_paid_on)
+    return doc | updated(record.updated)
 
 
 def _settled(record: Invoice) -> Doc:

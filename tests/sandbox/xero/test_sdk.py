@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from daemon.providers.contract import PlainJournals
-from daemon.providers.xero.numbers import encoded
 from tests.providers.xero_bench import XeroBench, a_draft, a_line
 from tests.sandbox.xero.harness import Desk
 
@@ -70,7 +69,8 @@ def test_what_the_adapter_sends_is_an_invoice_to_it() -> None:
     adapter = bench.adapter(tax_types={"sales": "OUTPUT2"})
     assert [result.error for result in adapter.push([draft], PlainJournals())] == [None]
 
-    sent = json.loads(encoded(adapter.preview(draft)))
+    shown = adapter.preview(draft)
+    sent = json.loads(shown["body"]) | json.loads(shown["contact_first"])
     for name in ("Date", "DueDate"):  # it reads dates in the form of answers only
         del sent["Invoices"][0][name]
     (invoice,) = read("Invoices", sent).invoices
