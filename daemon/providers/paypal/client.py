@@ -44,16 +44,15 @@ class Api:
 
     def post(self, *path: str, body: Document, key: str = "", whole: bool = False) -> Document:
         """`key` goes along in case that PayPal heeds it; nothing leans on it. `whole` asks for the object."""
-        more = {"PayPal-Request-Id": key} if key else {}
-        if whole:
-            more["Prefer"] = "return=representation"
-        return self.ask("POST", path, body=body, headers=more, scope="write").document
+        more = {"Prefer": "return=representation"} if whole else {}
+        return self.ask("POST", path, body=body, headers=_keyed(key) | more, scope="write").document
 
-    def put(self, *path: str, body: Document, **params: str) -> Document:
-        return self.ask("PUT", path, body=body, params=params, scope="write").document
+    def put(self, *path: str, body: Document, key: str, **params: str) -> Document:
+        answer = self.ask("PUT", path, body=body, params=params, headers=_keyed(key), scope="write")
+        return answer.document
 
-    def delete(self, *path: str) -> None:
-        self.ask("DELETE", path, scope="write")
+    def delete(self, *path: str, key: str = "") -> None:
+        self.ask("DELETE", path, headers=_keyed(key), scope="write")
 
     def ask(
         self,
@@ -87,6 +86,10 @@ class Api:
             reply = call(self._tokens.renewed(token))
         raise_for_paypal(reply)
         return Answer(_document(reply), reply.headers)
+
+
+def _keyed(key: str) -> dict[str, str]:
+    return {"PayPal-Request-Id": key} if key else {}
 
 
 def mint(wire: Wire, base_url: str, client_id: str, secret: SecretStr) -> TokenSet:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
 
-from daemon.errors import Garbled, Missing, Unauthorised, WispbillError
+from daemon.errors import Garbled, Missing, Rejected, Unauthorised, WispbillError
 from daemon.model import Asked, Document, Observation
 from daemon.providers.paypal.client import Api
 from daemon.providers.paypal.disputes import Disputes
@@ -74,7 +74,7 @@ class Reader:
                     docs.append(self.document(ref))
                 except Missing:
                     yield Observation.missing(ref)
-                except Garbled as error:  # this one only, perhaps
+                except (Garbled, Rejected) as error:  # this one only, perhaps
                     fault = fault or error
                 except WispbillError as error:
                     yield from _told(docs, disputes)

@@ -170,7 +170,7 @@ class Pusher:
 
     def _update(self, body: Document, key: str) -> Document:
         silent = {"send_to_recipient": "false", "send_to_invoicer": "false"}
-        self._api.put(*INVOICES, body["invoice"], body=body["body"], **silent)
+        self._api.put(*INVOICES, body["invoice"], body=body["body"], key=key, **silent)
         return {"date": body["body"]["detail"]["invoice_date"]}
 
     def _is_dated(self, body: Document) -> Document | None:
@@ -180,7 +180,7 @@ class Pusher:
 
     def _delete(self, body: Document, key: str) -> Document:
         with suppress(Missing):
-            self._api.delete(*INVOICES, body["invoice"])
+            self._api.delete(*INVOICES, body["invoice"], key=key)
         return {"deleted": True}
 
     def _is_gone(self, body: Document) -> Document | None:

@@ -30,21 +30,24 @@ class Verbs:
 
     def _void(self, body: Document, key: str) -> Document:
         ref = body["invoice"]
-        status = self._status(ref)
-        if status in (_GONE, *CANCELLED):
-            return {"status": status}
-        if status in UNSENT:
-            with suppress(Missing):
-                self._api.delete(*INVOICES, ref)
-            return {"status": _GONE}
         tell = {"send_to_recipient": True, "send_to_invoicer": False}
         try:
             self._api.post(*INVOICES, ref, "cancel", body=tell, key=key)
+        except Missing:
+            return {"status": _GONE}
         except Rejected:
-            if (done := self._is_void(body)) is None:
+            status = self._status(ref)
+            if status in UNSENT:
+                return self._delete(ref, key)
+            if status not in (_GONE, *CANCELLED):
                 raise
-            return done
+            return {"status": status}
         return {"status": "CANCELLED"}
+
+    def _delete(self, ref: str, key: str) -> Document:
+        with suppress(Missing):
+            self._api.delete(*INVOICES, ref, key=key)
+        return {"status": _GONE}
 
     def _is_void(self, body: Document) -> Document | None:
         status = self._status(body["invoice"])
