@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,8 @@ from daemon.sandbox.quickbooks.answers import Refusal
 from daemon.sandbox.quickbooks.books import Books, Company, Record, Row
 
 _ZERO = sales.ZERO
+_REFERENCE = re.compile(r"WB-[A-Z2-7]{16}")
+"""In a private note, where more may stand beside it."""
 
 
 class QuickBooksAccount(Hands):
@@ -45,7 +48,7 @@ class QuickBooksAccount(Hands):
         return Standing(
             ref=record.id,
             number=row.get("DocNumber") or "",
-            reference=row.get("PrivateNote") or "",
+            reference=_reference_in(row.get("PrivateNote") or ""),
             payer=row["CustomerRef"]["value"],
             currency=currency,
             total=_minor(row["TotalAmt"], currency),
@@ -142,6 +145,8 @@ class QuickBooksAccount(Hands):
     # --- the office -----------------------------------------------------------------------------------
 
     def void(self, ref: str) -> None:
+        if self._standing(self._record(ref)).status is DocStatus.VOID:
+            raise ValueError("it is void already")
         receipts.withdraw_invoice(self.books, self._record(ref), delete=False)
 
     def delete(self, ref: str) -> None:
@@ -153,6 +158,8 @@ class QuickBooksAccount(Hands):
     def edit(self, ref: str, total: int) -> None:
         record, row = self._record(ref), self._row(ref)
         value = self._decimal(ref, total)
+        if value < row["TotalAmt"] - row["Balance"] or self._status(record, row) is DocStatus.VOID:
+            raise ValueError("it is void, or less than was paid")
         first, *others = row["Line"]
         lines = [{**first, "Amount": value}, *(line for line in others if "SalesItemLineDetail" not in line)]
         self.books.put(record, {**row, "Line": lines, "TotalAmt": value})
@@ -226,6 +233,11 @@ class QuickBooksAccount(Hands):
 
     def _today(self) -> str:
         return self.books.clock.now().date().isoformat()
+
+
+def _reference_in(note: str) -> str:
+    found = _REFERENCE.search(note)
+    return found[0] if found else note
 
 
 def _named(name: str, **more: Any) -> Row:

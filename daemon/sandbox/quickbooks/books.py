@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -18,8 +17,11 @@ Row = dict[str, Any]
 
 @dataclass(slots=True)
 class Version:
+    """A row as it was from `at` on; None: deleted. Rows are replaced, never changed in place."""
+
     at: datetime
-    row: Row | None  # None: deleted
+    row: Row | None
+    shown: Row | None = None
 
 
 @dataclass(slots=True)
@@ -38,29 +40,35 @@ class Record:
         return self.versions[-1].at
 
     def as_of(self, moment: datetime) -> Row | None:
-        """The row as it stood then."""
-        known = [version for version in self.versions if version.at <= moment]
-        return known[-1].row if known else None
-
-    def shown(self, row: Row, at: datetime) -> Row:
-        return {
-            "domain": "QBO",
-            "sparse": False,
-            "Id": self.id,
-            "SyncToken": str(len(self.versions) - 1),
-            "MetaData": {"CreateTime": stamp(self.created), "LastUpdatedTime": stamp(at)},
-            **copy.deepcopy(row),
-        }
+        """The document as a query gave it then; None where it was not there."""
+        for place in range(len(self.versions) - 1, -1, -1):
+            if self.versions[place].at <= moment:
+                return self._shown(place)
+        return None
 
     def document(self) -> Row:
         """As a read gives it; raises Refusal (610) where it is gone."""
-        if self.row is None:
+        shown = self._shown(len(self.versions) - 1)
+        if shown is None:
             raise gone(self.entity, self.id)
-        return self.shown(self.row, self.updated)
+        return shown
 
     def tombstone(self) -> Row:
         moment = {"LastUpdatedTime": stamp(self.updated)}
         return {"domain": "QBO", "status": "Deleted", "Id": self.id, "MetaData": moment}
+
+    def _shown(self, place: int) -> Row | None:
+        version = self.versions[place]
+        if version.shown is None and version.row is not None:
+            version.shown = {
+                "domain": "QBO",
+                "sparse": False,
+                "Id": self.id,
+                "SyncToken": str(place),
+                "MetaData": {"CreateTime": stamp(self.created), "LastUpdatedTime": stamp(version.at)},
+                **version.row,
+            }
+        return version.shown
 
 
 @dataclass(slots=True)
@@ -95,6 +103,8 @@ class Books:
         self.records: dict[str, dict[str, Record]] = {name: {} for name in (*FIELDS, *LISTS, "CreditMemo")}
         self.changed: list[tuple[str, str, str]] = []
         self.mails: list[tuple[str, str]] = []
+        self._named: dict[tuple[str, str], dict[str, None]] = {}
+        self._paying: dict[str, dict[str, None]] = {}
         self._transactions = 100
         self._names = 0
 
@@ -112,15 +122,30 @@ class Books:
             raise gone(entity, ref)
         return record
 
-    def documents(self, entity: str, moment: datetime) -> list[Row]:
-        """All that stood at `moment`, as a query gives them, by id."""
-        found = []
-        for record in self.records[entity].values():
-            row = record.as_of(moment)
-            if row is not None:
-                at = max(version.at for version in record.versions if version.at <= moment)
-                found.append(record.shown(row, at))
-        return found
+    def documents(self, entity: str, moment: datetime, among: Iterable[str] | None = None) -> list[Row]:
+        """All that stood at `moment`, as a query gives them; of `among` only, where that is given."""
+        records = self.records[entity]
+        some = records.values() if among is None else [records[ref] for ref in among if ref in records]
+        return [row for record in some if (row := record.as_of(moment)) is not None]
+
+    def named(self, entity: str, name: str) -> list[Record]:
+        """Live records that bear this name, or number, now; names without regard to case."""
+        refs = self._named.get((entity, name.lower()), ())
+        found = [self.records[entity][ref] for ref in refs]
+        return [one for one in found if one.row is not None and _name(entity, one.row) == name.lower()]
+
+    def paying(self, invoice: str) -> list[Record]:
+        """Live payments that have had a line to this invoice, oldest first."""
+        found = [self.records["Payment"][ref] for ref in self._paying.get(invoice, ())]
+        return [one for one in found if one.row is not None]
+
+    def ids(self, entity: str, field_name: str, values: Iterable[str]) -> list[str] | None:
+        """Ids that may have one of these values; None where there is no index of the field."""
+        if field_name == "Id":
+            return list(dict.fromkeys(values))
+        if field_name not in ("DocNumber", "DisplayName"):
+            return None
+        return [ref for value in values for ref in self._named.get((entity, value.lower()), ())]
 
     def value(self, ref: Any, entity: str) -> Row:
         """What a reference points at; raises Refusal (2500, 610)."""
@@ -140,17 +165,19 @@ class Books:
         now = self.clock.now()
         record = Record(entity, self._next_id(entity), now, [Version(now, row)])
         self.records[entity][record.id] = record
+        self._index(record)
         self.changed.append((entity, record.id, "Create"))
         return record
 
     def put(self, record: Record, row: Row | None, operation: str = "Update") -> Record:
         record.versions.append(Version(self.clock.now(), row))
+        self._index(record)
         self.changed.append((record.entity, record.id, operation))
         return record
 
     def quietly(self, record: Record, row: Row) -> None:
         """Amounts move, the record's version does not."""
-        record.versions[-1].row = row
+        record.versions[-1].row, record.versions[-1].shown = row, None
 
     def current(self, entity: str, body: Row) -> Record:
         """The record that an update names, with the version that it names; raises Refusal (610, 5010)."""
@@ -163,12 +190,27 @@ class Books:
             )
         return record
 
+    def _index(self, record: Record) -> None:
+        """What it bears now is added; what it bore is left, and looked at when it is used."""
+        row = record.row or {}
+        name = _name(record.entity, row)
+        if name:
+            self._named.setdefault((record.entity, name), {})[record.id] = None
+        if record.entity == "Payment":
+            for line in row.get("Line", ()):
+                for link in line.get("LinkedTxn", ()):
+                    self._paying.setdefault(link["TxnId"], {})[record.id] = None
+
     def _next_id(self, entity: str) -> str:
         if entity in LISTS:
             self._names += 1
             return str(self._names)
         self._transactions += 1
         return str(self._transactions)
+
+
+def _name(entity: str, row: Row) -> str:
+    return str(row.get("DocNumber" if entity == "Invoice" else "DisplayName") or "").lower()
 
 
 def gone(entity: str, ref: str) -> Refusal:

@@ -44,13 +44,10 @@ def _insist_on_name(books: Books, name: str) -> None:
     if re.search(r"[:\t\n\r]", name) or name != name.strip():
         raise Refusal("2040", "Invalid String", "DisplayName has a colon, a tab or a line break")
     for entity in ("Customer", "Vendor"):
-        for record, row in books.live(entity):
-            if row["DisplayName"].lower() == name.lower():
-                raise Refusal(
-                    "6240",
-                    "Duplicate Name Exists Error",
-                    f"The name supplied already exists. : Id={record.id}",
-                )
+        for record in books.named(entity, name):
+            raise Refusal(
+                "6240", "Duplicate Name Exists Error", f"The name supplied already exists. : Id={record.id}"
+            )
 
 
 def _insist_on_contact(body: Row) -> None:

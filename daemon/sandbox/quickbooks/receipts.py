@@ -81,8 +81,8 @@ def applied_to(books: Books, ref: str) -> list[tuple[str, Decimal]]:
     """(payment id, amount) of all that settles this invoice."""
     return [
         (record.id, line["Amount"])
-        for record, row in books.live("Payment")
-        for line in row.get("Line", ())
+        for record in books.paying(ref)
+        for line in (record.row or {}).get("Line", ())
         if any(link["TxnType"] == "Invoice" and link["TxnId"] == ref for link in line["LinkedTxn"])
     ]
 
@@ -107,7 +107,8 @@ def settle(books: Books, refs: set[str]) -> None:
 def withdraw_invoice(books: Books, record: Record, *, delete: bool) -> None:
     """Void or delete an invoice; what paid it becomes unapplied."""
     row = record.row or {}
-    for payment, paid in list(books.live("Payment")):
+    for payment in books.paying(record.id):
+        paid = payment.row or {}
         if record.id in invoices_of(paid):
             if delete:
                 raise Refusal("6000", "A business validation error", "Linked transactions must be unlinked")

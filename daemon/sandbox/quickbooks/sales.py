@@ -121,8 +121,8 @@ def _number(books: Books, body: Row) -> str | None:
     if not books.company.custom_numbers:
         return str(1000 + len(books.records["Invoice"]) + 1)
     number: str | None = body.get("DocNumber")
-    for record, row in books.live("Invoice"):
-        if number and row.get("DocNumber") == number and books.company.guards_numbers:
+    if number and books.company.guards_numbers:
+        for record in books.named("Invoice", number):
             raise Refusal(
                 "6140",
                 "Duplicate Document Number Error",

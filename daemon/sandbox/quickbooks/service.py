@@ -74,7 +74,11 @@ class Service:
 
     def _found(self, text: str) -> Row:
         query = parse(text)
-        rows = query.run(self.books.documents(query.entity, self.listed))
+        among = None
+        for one in query.where:
+            if among is None and one.operator in ("=", "in"):
+                among = self.books.ids(query.entity, one.field, one.values)
+        rows = query.run(self.books.documents(query.entity, self.listed, among))
         if query.counts:
             return {"totalCount": len(rows)}
         if not rows:
@@ -110,7 +114,7 @@ class Service:
         return [one.tombstone() if one.row is None else one.document() for one in records]
 
     def read_invoice(self, ref: str, request: Request) -> Answer:
-        document = self.books.get("Invoice", ref).document()
+        document = dict(self.books.get("Invoice", ref).document())
         if "invoiceLink" in request.param("include").split(","):
             online = document.get("AllowOnlineCreditCardPayment") or document.get("AllowOnlineACHPayment")
             if self.company.pays_online and online and document.get("BillEmail"):
