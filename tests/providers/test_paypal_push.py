@@ -496,6 +496,19 @@ def test_a_page_of_something_in_between_refuses_nothing(bench: PayPalBench, stat
         bench.adapter().push_one(a_draft(), PlainJournal())
 
 
+@pytest.mark.parametrize(("headers", "pause_s"), [({}, 30.0), ({"retry-after": "7"}, 7.0)])
+def test_a_pause_that_paypal_does_not_name_is_half_a_minute(
+    bench: PayPalBench, headers: dict[str, str], pause_s: float
+) -> None:
+    bench.network.instead = lambda _: httpx.Response(
+        429, json={"name": "RATE_LIMIT_REACHED"}, headers=headers
+    )
+
+    with pytest.raises(Throttled) as caught:
+        bench.adapter().push_one(a_draft(), PlainJournal())
+    assert caught.value.retry_after == pause_s
+
+
 def test_a_conflict_is_tried_again(bench: PayPalBench) -> None:
     body = {"name": "RESOURCE_CONFLICT", "message": "conflict", "links": []}
     bench.network.instead = lambda _: httpx.Response(409, json=body)

@@ -25,6 +25,10 @@ _REFUSALS = frozenset([400, 403, 404, 409, 415, 422])
 """Final only in PayPal's own words: what is cut off, or a proxy's page, refuses nothing."""
 
 
+PAUSE_S = 30.0
+"""Where a 429 names no time, which PayPal does not promise: as its own samples wait."""
+
+
 class Answer(NamedTuple):
     """A decoded answer (empty where PayPal answers without a body) and its headers, in lower case."""
 
@@ -141,6 +145,8 @@ def raise_for_paypal(reply: Reply) -> None:
         )
     except RemoteError as error:
         error.status_code = reply.status_code
+        if reply.status_code == 429 and error.retry_after is None:
+            error.retry_after = PAUSE_S
         raise
 
 
