@@ -294,6 +294,7 @@ def test_a_field_of_another_form_changes_nothing(bench: CustomBench, changed: Do
         (b"<html><body>Sign in</body></html>", JSON),
         (b"<invoice>", "application/xml"),
         (b"<a>" * 100 + b"</a>" * 100, "application/xml"),
+        (b"<a>" + b"<b/>" * 200_001 + b"</a>", "application/xml"),
         (b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>', "application/xml"),
         (b'<!DOCTYPE a SYSTEM "http://169.254.169.254/"><a/>', "application/xml"),
         (b"x" * (1024 * 1024 + 1), JSON),
@@ -313,6 +314,14 @@ def test_whatever_bytes_come_they_are_a_document_or_garbled(body: bytes, kind: s
 def test_without_a_content_type_the_first_byte_decides() -> None:
     assert read_bytes(b' {"a": 1.10}', "") == {"a": Decimal("1.10")}
     assert read_bytes(b"<a><b>1</b></a>", "text/plain") == {"a": {"b": "1"}}
+
+
+def test_xml_keeps_its_prefixes_and_attributes() -> None:
+    document = read_bytes(b'<n:a xmlns:n="urn:x"><n:b c="1">2</n:b><n:b>3</n:b></n:a>', "text/xml")
+
+    assert found(document, '"n:a"."n:b"[0]."@c"') == "1"
+    assert found(document, '"n:a"."n:b"[0]."#text"') == "2"
+    assert found(document, '"n:a"."n:b"[1]') == "3"
 
 
 def test_a_path_keeps_every_decimal() -> None:

@@ -82,6 +82,8 @@ def test_an_address_that_cannot_be_used_is_refused_with_its_place(url: str, word
         ({"status": paths(total="to_number(total)")}, "to_number() is not allowed"),
         ({"status": paths(total="lines[?max(x) > `1`].y | [0]")}, "max() is not allowed"),
         ({"status": paths(total="a" * 501)}, "500"),
+        ({"status": paths(total="[@, @][] | [@, @][]")}, "picks a value"),
+        ({"status": paths(total="{a: total, b: total}.a")}, "picks a value"),
         ({"status": status(words={"x": "nonsense"})}, "status.words.x"),
         ({"status": None}, "settings: status is missing"),
         ({"manual": True}, "give one of the two"),

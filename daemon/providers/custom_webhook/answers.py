@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any
@@ -30,9 +30,13 @@ PARTY = "the customer's system"
 CREATE_BYTES, STATUS_BYTES, LIST_BYTES = 64 * 1024, 1024 * 1024, 5 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_PATH = 500
+MAX_ELEMENTS = 200_000
 FUNCTIONS = frozenset(
     ["length", "not_null", "contains", "starts_with", "ends_with", "keys", "values", "type"]
 )
+
+_MULTIPLYING = ("multi_select_list", "multi_select_dict")
+"""`[@, @][] | [@, @][] | …` doubles a list with each step: 500 characters would fill any memory."""
 
 
 def check_path(expression: str) -> str:
@@ -45,18 +49,20 @@ def check_path(expression: str) -> str:
         raise ValueError(f"it is not a JMESPath: {str(error).splitlines()[0][:120]}") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    for name in _functions(parsed):
-        if name not in FUNCTIONS:
-            raise ValueError(f"{name[:40]}() is not allowed; there is: {', '.join(sorted(FUNCTIONS))}")
+    for node in _nodes(parsed):
+        if node["type"] == "function_expression" and node["value"] not in FUNCTIONS:
+            there = ", ".join(sorted(FUNCTIONS))
+            raise ValueError(f"{node['value'][:40]}() is not allowed; there is: {there}")
+        if node["type"] in _MULTIPLYING:
+            raise ValueError("a path picks a value; it makes no lists or objects of its own")
     return expression
 
 
-def _functions(node: Any) -> list[str]:
-    found = [node["value"]] if node.get("type") == "function_expression" else []
+def _nodes(node: Any) -> Iterator[Any]:
+    yield node
     for child in node.get("children", ()):
         if isinstance(child, dict):
-            found += _functions(child)
-    return found
+            yield from _nodes(child)
 
 
 Path = Annotated[str, AfterValidator(check_path)]
@@ -155,12 +161,16 @@ def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _xml(body: bytes, lists: Sequence[str], reply: Reply | None) -> Any:
-    depth = 0
+    depth = count = 0
     try:
-        for event, _element in Guarded.iterparse(io.BytesIO(body), events=("start", "end"), forbid_dtd=True):
-            depth += 1 if event == "start" else -1
-            if depth > MAX_DEPTH:
-                raise garbled("the answer is nested too deeply", reply)
+        for event, element in Guarded.iterparse(io.BytesIO(body), events=("start", "end"), forbid_dtd=True):
+            if event == "end":
+                depth -= 1
+                element.clear()
+                continue
+            depth, count = depth + 1, count + 1
+            if depth > MAX_DEPTH or count > MAX_ELEMENTS:
+                raise garbled("the answer is nested too deeply, or has too many elements", reply)
         return xmltodict.parse(body, force_list=tuple(lists))
     except (ParseError, ExpatError, DefusedXmlException, ValueError, LookupError) as error:
         raise garbled("the answer is not XML that can be read", reply) from error
