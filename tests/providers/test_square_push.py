@@ -105,6 +105,19 @@ def test_what_is_shared_by_hand_needs_no_email() -> None:
     assert pushed.observation.status is DocStatus.OPEN and pushed.observation.links.pay_url
 
 
+def test_a_preview_shows_what_would_be_sent_and_sends_nothing() -> None:
+    bench = SquareBench()
+    shown = bench.adapter().preview(a_draft())
+    assert bench.network.seen == []
+    bench.adapter().push_one(a_draft(), PlainJournal())
+
+    (order,), (invoice,) = bodies(bench, "POST /v2/orders"), bodies(bench, "POST /v2/invoices")
+    assert shown["order"] == {**order["order"], "customer_id": "(the customer's id)"}
+    assert shown["invoice"]["payment_requests"] == invoice["invoice"]["payment_requests"]
+    assert shown["customer"]["reference_id"] == a_payer().reference
+    assert bench.adapter().preview(None)["invoice"]["invoice_number"] == "INV-0001"
+
+
 # --- payers -------------------------------------------------------------------------------------------
 
 

@@ -60,6 +60,17 @@ class Square(Provider):
     def accepts(self, draft: InvoiceDraft) -> None:
         drafts.accepts(draft, self._settings)
 
+    def preview(self, draft: InvoiceDraft | None) -> Document:
+        """The bodies of customer, order and invoice, as frozen."""
+        draft = draft or drafts.sample()
+        self.accepts(draft)
+        known = draft.payer.external_id
+        customer = known or "(the customer's id)"
+        order = drafts.order_body(draft, customer, self._settings)
+        invoice = drafts.invoice_body(draft, customer, "(the order's id)", self._settings)
+        sent: Document = {"order": order, "invoice": invoice}
+        return sent if known else {"customer": drafts.payer_body(draft.payer), **sent}
+
     def push_one(self, draft: InvoiceDraft, journal: Journal) -> Pushed:
         self.accepts(draft)
         payer = self._payers.payer(draft.payer, journal.payer(draft.payer.reference))

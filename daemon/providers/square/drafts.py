@@ -11,11 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from daemon.errors import Garbled, InvalidInput
 from daemon.model import Document, InvoiceDraft, LineDraft, PayerDraft
+from daemon.model.ids import our_reference
 from daemon.money import Money
 from daemon.providers.square.setup import CAPABILITIES, SquareSettings
 from daemon.providers.square.words import PARTY, SOURCE, refused
@@ -50,6 +52,19 @@ def accepts(draft: InvoiceDraft, settings: SquareSettings) -> None:
     if Money.total((line.gross for line in draft.lines), draft.currency) != draft.total:
         raise refused("WB-PUSH-TOTAL", f"the lines do not add up to {draft.total}")
     _order_parts(draft, settings)
+
+
+def sample() -> InvoiceDraft:
+    """What a preview shows where no invoice is named."""
+    net = Money(4500, "USD")
+    who, what = (
+        our_reference(tenant="sample", reference=name, account="sample", operation="sample")
+        for name in ("C-0001", "INV-0001")
+    )
+    payer = PayerDraft(who, "C-0001", "Subscriber 0001", "subscriber0001@example.com")
+    lines = (LineDraft("Internet", net, Money(0, "USD")),)
+    day = date(2026, 3, 2)
+    return InvoiceDraft(what, "INV-0001", "INV-0001", payer, "USD", net, day, day, lines)
 
 
 def payer_body(payer: PayerDraft) -> Document:

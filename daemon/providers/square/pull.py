@@ -121,9 +121,9 @@ class Reader:
         if sum(map(len, payments.values())) <= _FEW:
             return Losses(self._refunds_of(ref for refs in payments.values() for ref in refs), disputes)
         refunds, whole = self._refunds_since(min(text(doc, "created_at") for doc in paid))
-        # The list of refunds may be some seconds behind the invoice.
-        late = [doc for doc in paid if doc.get("status") in REFUNDED]
-        refs = [ref for doc in late for ref in payments[doc["id"]] if ref not in refunds]
+        # The list of refunds may be some seconds behind the invoice; a payment is not.
+        told = [doc for doc in paid if doc.get("status") in REFUNDED]
+        refs = [ref for doc in told for ref in payments[doc["id"]]]
         return Losses(refunds | self._refunds_of(refs), disputes, whole)
 
     def _refunds_of(self, payments: Iterable[str]) -> dict[str, list[Document]]:

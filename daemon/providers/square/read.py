@@ -328,7 +328,7 @@ def _sum(tenders: Sequence[Tender], currency: str) -> Money:
 def _link(doc: Document) -> str | None:
     """It expires; a read gives a fresh one."""
     url = doc.get("public_url")
-    return url if isinstance(url, str) and url.startswith("https://") else None
+    return url if isinstance(url, str) and url.startswith(("https://", "http://")) else None
 
 
 def _raw(doc: Document, order: Document | None, settled: Sequence[Tender], losses: Losses | None) -> Document:

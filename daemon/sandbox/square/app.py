@@ -15,6 +15,7 @@ from daemon.clock import Clock, Entropy
 from daemon.sandbox.double import BaseDouble, Route
 from daemon.sandbox.faults import Faults
 from daemon.sandbox.http import Answer, Request
+from daemon.sandbox.square import hosted
 from daemon.sandbox.square.call import Call
 from daemon.sandbox.square.errors import (
     Refusal,
@@ -26,7 +27,7 @@ from daemon.sandbox.square.errors import (
     unauthorised,
 )
 from daemon.sandbox.square.hands import SquareAccount
-from daemon.sandbox.square.routes import BY_NAME, OPERATIONS, Operation
+from daemon.sandbox.square.routes import BY_NAME, OPERATIONS, PAGES, Operation
 from daemon.sandbox.square.tables import Doc
 from daemon.sandbox.square.world import RETRIES_S, Token, World
 
@@ -37,7 +38,7 @@ CALLS_A_SECOND = 10
 
 class SquareDouble(BaseDouble):
     name = "square"
-    routes = tuple(one.route for one in OPERATIONS)
+    routes = (*(one.route for one in OPERATIONS), *PAGES)
 
     def __init__(
         self,
@@ -93,6 +94,8 @@ class SquareDouble(BaseDouble):
     # --- one request ----------------------------------------------------------------------------------
 
     def serve(self, route: Route, args: tuple[str, ...], request: Request, *, stale_s: float) -> Answer:
+        if route in PAGES:
+            return hosted.answer(self.accounts(), route, args[0])
         operation = BY_NAME[route.operation]
         try:
             world, token = self._authorised(request)
@@ -102,7 +105,7 @@ class SquareDouble(BaseDouble):
             body = _body(request)
             operation.body.check(body)
             behind = (self.lag_s if operation.lags else 0.0) + stale_s
-            call = Call(world, token, args, request, body, behind)
+            call = Call(world, token, args, request, body, behind, self.public_url)
             return self._json(200, self._once(operation, call))
         except Refusal as refusal:
             return self._refused(refusal)

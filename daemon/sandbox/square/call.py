@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from daemon.sandbox.http import Request
@@ -27,7 +27,7 @@ class Call:
     request: Request
     body: Doc
     behind_s: float = 0.0
-    query: dict[str, str] = field(default_factory=dict)
+    public_url: str = ""
 
     def seen(self, table: Table) -> list[Doc]:
         return table.as_of(self.world.moment - self.behind_s)

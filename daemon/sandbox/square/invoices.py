@@ -86,7 +86,7 @@ def publish(call: Call) -> Doc:
         )
     _insist_on_due(world, invoice, world.location(invoice["location_id"]) or {})
     invoice["status"] = "UNPAID"
-    invoice["public_url"] = f"https://squareup.com/pay-invoice/{invoice['id']}"
+    invoice["public_url"] = f"{call.public_url}/pay-invoice/{invoice['id']}"
     invoice["_sorted_by"] = world.stamp()
     invoice["_sent"] = invoice.get("_sent", 0) + 1
     world.emit_invoice("invoice.published", world.keep(world.invoices, invoice))

@@ -77,4 +77,9 @@ OPERATIONS = (
     _writes("DELETE", f"{_HOOKS}/{{id}}", hooks.delete, shapes.NOTHING, personal=True),
     _writes("POST", f"{_HOOKS}/{{id}}/test", hooks.test, shapes.TEST_SUBSCRIPTION, personal=True),
 )
+PAGES = (
+    Route("GET", "/pay-invoice/{id}", "show"),
+    Route("POST", "/pay-invoice/{id}", "pay", writes=True),
+)
+"""The page on which a subscriber pays; whoever has the link may."""
 BY_NAME = {one.route.operation: one for one in OPERATIONS}
