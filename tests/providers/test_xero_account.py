@@ -176,6 +176,18 @@ def test_an_expired_token_is_renewed_once_in_the_middle_of_a_push() -> None:
     assert len(bench.account.standing()) == 2
 
 
+def test_a_token_that_was_renewed_once_is_renewed_again_when_it_has_run_out() -> None:
+    bench = XeroBench()
+    bench.keeper.ends = 1e9
+    adapter = bench.adapter()
+    for _ in range(3):
+        bench.clock.move(1900)
+        bench.keeper.ends = 1e9
+        adapter.changed(None)
+
+    assert bench.keeper.refreshes == 3
+
+
 def test_without_tokens_there_is_nothing_to_call_with() -> None:
     bench = XeroBench()
     adapter = bench.adapter()
@@ -424,6 +436,16 @@ def test_a_part_payment_is_recorded_on_the_named_account() -> None:
     assert (payment.account_code, payment.amount) == ("090", 1500)
 
 
+def test_two_payments_of_one_amount_are_told_apart_by_their_notes() -> None:
+    bench = XeroBench()
+    ref = live(bench)
+
+    for note in ("receipt 1", "receipt 2"):
+        seen = bench.adapter().record_payment(ref, Money(1500, "USD"), note, PlainJournal())
+
+    assert seen.paid_total == Money(3000, "USD") and len(seen.facts) == 2
+
+
 def test_without_a_payment_account_none_is_recorded() -> None:
     bench = XeroBench()
 
@@ -451,7 +473,7 @@ def test_a_recorded_payment_is_recognised_though_lists_leave_its_reference_out(i
         answer = inner(request)
         if not inline and request.method == "GET" and request.url.path.endswith("/Invoices"):
             answer.read()
-            text = answer.text.replace(f'"Reference": "wispbill {ref[:8]}"', '"CurrencyRate": 1.0')
+            text = answer.text.replace(f'"Reference": "wispbill {ref[:8]} cash"', '"CurrencyRate": 1.0')
             return httpx.Response(answer.status_code, text=text)
         return answer
 

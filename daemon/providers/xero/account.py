@@ -78,7 +78,7 @@ class Check:
             return self._given.tenant_id
         ids = [row.get("tenantId") for row in self._api.connections()]
         known = [ref for ref in ids if is_guid(ref)]
-        return str(known[0]) if len(known) == 1 else str(company.get("OrganisationID") or "")
+        return str(known[0] if len(known) == 1 else company.get("OrganisationID") or "").lower()
 
     # --- the organisation -----------------------------------------------------------------------------
 

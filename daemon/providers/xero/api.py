@@ -39,7 +39,7 @@ class Api:
     def __init__(self, wire: Wire, base_url: str, tokens: TokenKeeper | None, tenant: str) -> None:
         self._wire, self._tokens, self._tenant = wire, tokens, tenant
         self._base = base_url.rstrip("/")
-        self._renewed: SecretStr | None = None
+        self._lacking: SecretStr | None = None
 
     # --- verbs ----------------------------------------------------------------------------------------
 
@@ -100,14 +100,15 @@ class Api:
         key: str = "",
         absent: bool = False,
     ) -> Reply:
-        """With a token, and once more with a new one where it is refused; a token that was just renewed and
-        is refused again lacks a right, which no renewal brings. `absent`: a 404 is an answer."""
+        """With a token, and once more with a new one where it is refused; one that is refused as soon as it
+        was renewed lacks a right, which no renewal brings. `absent`: a 404 is an answer."""
         token = self._token()
         reply = self._once(method, address, token, headers, body, key)
-        if reply.status_code == 401 and self._tokens is not None and token != self._renewed:
-            self._renewed = self._tokens.renewed(token)
+        if reply.status_code == 401 and self._tokens is not None and token != self._lacking:
+            token = self._tokens.renewed(token)
             # Not under the same key: errors are kept under it, too.
-            reply = self._once(method, address, self._renewed, headers, body, key and f"{key}|renewed")
+            reply = self._once(method, address, token, headers, body, key and f"{key}|renewed")
+            self._lacking = token if reply.status_code == 401 else self._lacking
         if not (absent and reply.status_code == 404):
             _raise_for(reply, wrote=body is not None)
         return reply

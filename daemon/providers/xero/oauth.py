@@ -80,7 +80,7 @@ class XeroOAuth(OAuth):
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise Garbled("Xero's connections are not a list", party=PARTY)
         return [
-            Consented(row["tenantId"], str(row.get("tenantName") or ""))
+            Consented(row["tenantId"].lower(), str(row.get("tenantName") or ""))
             for row in rows
             if row.get("tenantType") == "ORGANISATION"
             and is_guid(row.get("tenantId"))

@@ -69,11 +69,16 @@ def observe(doc: Document, short_code: str = "", *, pay_url: str | None = None) 
         as_of=moment(doc, "UpdatedDateUTC"),
         number=doc.get("InvoiceNumber"),
         our_reference=reference if is_our_reference(reference) else None,
-        payer_ref=contact.get("ContactID") if isinstance(contact, dict) else None,
+        payer_ref=_contact_id(contact),
         due_on=day(doc, "DueDate"),
         links=Links(pay_url=pay_url, view_url=view_url(ref, short_code)),
         raw=scrubbed(doc),
     )
+
+
+def _contact_id(contact: object) -> str | None:
+    ref = contact.get("ContactID") if isinstance(contact, dict) else None
+    return ref.lower() if isinstance(ref, str) and ref else None
 
 
 def view_url(ref: str, short_code: str) -> str | None:

@@ -54,7 +54,8 @@ class Verbs:
     # --- record a payment -----------------------------------------------------------------------------
 
     def record_payment(self, ref: str, money: Money, note: str, journal: Journal) -> Observation:
-        """Raises Unsupported where the settings name no account to book it on."""
+        """Raises Unsupported where the settings name no account to book it on. The note is what tells two
+        payments of one amount on one invoice apart."""
         code = self._settings.payment_account
         if not code:
             raise Unsupported("the Xero settings name no payment account, on which it would be booked")
@@ -63,7 +64,7 @@ class Verbs:
             "Account": {"Code": code},
             "Date": self._clock.now().date().isoformat(),
             "Amount": to_text(money),
-            "Reference": f"wispbill {ref[:8]}",
+            "Reference": " ".join(f"wispbill {ref[:8]} {note[:40]}".split()),
         }
         journal.once("record_payment", body, self._pay, self._is_paid, lag_s=0)
         return observe(self._document(ref), self._settings.short_code)
@@ -93,8 +94,8 @@ class Verbs:
 
     def _is_ours(self, row: Document, reference: str) -> bool:
         if not row.get("Reference"):
-            found = self._api.find("Payments", str(row.get("PaymentID")))
-            row = next(iter(rows(found or {}, "Payments")), {})
+            found = self._api.get("Payments", str(row.get("PaymentID")))
+            row = next(iter(rows(found, "Payments")), {})
         return row.get("Reference") == reference and row.get("Status") != "DELETED"
 
     # --- read -----------------------------------------------------------------------------------------
