@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from daemon.errors import Garbled, Rejected, StepStuck
-from daemon.model import Document, PayerDraft
-from daemon.providers.quickbooks.api import Api, chunks, entity_in, quoted
+from daemon.errors import Rejected, StepStuck
+from daemon.model import Document, Journal, Journals, PayerDraft
+from daemon.providers.quickbooks.api import Api, chunks, quoted
 from daemon.providers.quickbooks.drafts import customer_body, names
-from daemon.providers.quickbooks.sending import Outcome, Sender, one
+from daemon.providers.quickbooks.sending import Outcome, Sender, each
 from daemon.providers.quickbooks.setup import QuickBooksSettings
-from daemon.providers.quickbooks.words import NAME_IN_USE, PARTY
+from daemon.providers.quickbooks.words import NAME_IN_USE
 
 _NAMES = 40
 """In one query."""
@@ -27,34 +27,34 @@ class Payers:
         self._api, self._settings = api, settings
         self._sender = Sender(api, "Customer")
 
-    def body(self, payer: PayerDraft, currency: str) -> Document:
+    def of(self, items: Sequence[tuple[Journal, PayerDraft, str]], journals: Journals) -> list[Outcome]:
+        """The customer of each payer, billed in this currency; a taken name leads to a second step."""
+        bodies = [(journal, self._body(payer, currency)) for journal, payer, currency in items]
+        outcomes = each(journals, "payer", bodies, self._create, self.find, look_first=True)
+        taken = [
+            n for n, answer in enumerate(outcomes) if not isinstance(answer, Exception) and "id" not in answer
+        ]
+        marked = [(bodies[n][0], _marked(bodies[n][1])) for n in taken]
+        answers = each(journals, "payer-marked", marked, self._create_marked, self.find)
+        for n, answer in zip(taken, answers, strict=True):
+            outcomes[n] = answer
+        return outcomes
+
+    def _body(self, payer: PayerDraft, currency: str) -> Document:
         return {"customer": customer_body(payer, currency, self._settings), "names": names(payer)}
 
-    def create(self, sends: Sequence[tuple[Document, str]]) -> list[Outcome]:
-        """Those whose name is taken, by whomever, are looked for, and made under the marked name."""
-        answers = self._sender.create([(body["customer"], key) for body, key in sends])
-        outcomes: list[Outcome] = [_made(answer, "created") for answer in answers]
-        taken = [n for n, answer in enumerate(answers) if _name_in_use(answer)]
-        if taken:
-            again = self._under_other_names([sends[n] for n in taken])
-            for n, outcome in zip(taken, again, strict=True):
-                outcomes[n] = outcome
+    def _create(self, sends: Sequence[tuple[Document, str]]) -> list[Outcome]:
+        """Where the name is taken it may be by our own, which a look did not show yet."""
+        outcomes = self._create_marked(sends)
+        taken = [n for n, answer in enumerate(outcomes) if _name_in_use(answer)]
+        for n, found in zip(taken, self.find([sends[n][0] for n in taken]), strict=True):
+            outcomes[n] = {"taken": True} if found is None else found
         return outcomes
 
-    def _under_other_names(self, sends: Sequence[tuple[Document, str]]) -> list[Outcome]:
-        found = self.find([body for body, _key in sends])
-        rest = [n for n, outcome in enumerate(found) if outcome is None]
-        renamed = [
-            (sends[n][0]["customer"] | {"DisplayName": sends[n][0]["names"][1]}, f"{sends[n][1]}-2")
-            for n in rest
+    def _create_marked(self, sends: Sequence[tuple[Document, str]]) -> list[Outcome]:
+        return [
+            _made(answer) for answer in self._sender.create([(body["customer"], key) for body, key in sends])
         ]
-        outcomes: list[Outcome] = [
-            outcome if outcome is not None else Garbled("QuickBooks answered nothing", party=PARTY)
-            for outcome in found
-        ]
-        for n, answer in zip(rest, self._sender.create(renamed), strict=True):
-            outcomes[n] = _made(answer, "created")
-        return outcomes
 
     def find(self, bodies: Sequence[Document]) -> list[Outcome | None]:
         """Our customers among those of these names, active or not."""
@@ -89,10 +89,12 @@ def _found(rows: dict[object, Document], reference: str) -> Outcome | None:
     return None
 
 
-def _made(answer: Outcome, origin: str) -> Outcome:
-    if isinstance(answer, Exception):
-        return answer
-    return one(lambda: {"id": entity_in({"Customer": answer}, "Customer")["Id"], "origin": origin})
+def _made(answer: Outcome) -> Outcome:
+    return answer if isinstance(answer, Exception) else {"id": answer["Id"], "origin": "created"}
+
+
+def _marked(body: Document) -> Document:
+    return body | {"customer": body["customer"] | {"DisplayName": body["names"][1]}}
 
 
 def _name_in_use(answer: Outcome) -> bool:

@@ -24,7 +24,7 @@ from daemon.providers.quickbooks import read
 from daemon.providers.quickbooks.api import Api, entity_in, quoted
 from daemon.providers.quickbooks.drafts import accepts, differences, invoice_body, read_note
 from daemon.providers.quickbooks.payers import Payers
-from daemon.providers.quickbooks.sending import Outcome, Sender, one, requestid
+from daemon.providers.quickbooks.sending import Outcome, Sender, each, one, requestid
 from daemon.providers.quickbooks.setup import QuickBooksSettings
 from daemon.providers.quickbooks.words import EMAIL_SENT, ITEMS, NUMBER_IN_USE, PARTY, STALE
 
@@ -79,15 +79,12 @@ class Pusher:
                 unknown.setdefault(item.draft.payer.reference, item)
         if not unknown:
             return
-        answers = journals.each(
-            "payer",
+        answers = self._payers.of(
             [
-                (one_.journal.payer(reference), self._payers.body(one_.draft.payer, one_.draft.currency))
-                for reference, one_ in unknown.items()
+                (item.journal.payer(reference), item.draft.payer, item.draft.currency)
+                for reference, item in unknown.items()
             ],
-            self._payers.create,
-            self._payers.find,
-            look_first=True,
+            journals,
         )
         found = dict(zip(unknown, answers, strict=True))
         for item in items:
@@ -108,11 +105,13 @@ class Pusher:
             return
         fresh: set[str] = set()
         bodies = [(item.journal, self._body(item, but)) for item in items]
-        answers = journals.each(
+        answers = each(
+            journals,
             _step("create", attempt),
             bodies,
             lambda sends: _noted(fresh, sends, self._create(sends)),
             lambda looks: _noted(fresh, [(body, "") for body in looks], self._find(looks)),
+            lines=lambda body: len(body["invoice"]["Line"]),
         )
         for item, answer in zip(items, answers, strict=True):
             if isinstance(answer, Exception):

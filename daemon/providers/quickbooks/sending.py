@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from daemon.errors import Garbled, Rejected, WispbillError
+from daemon.errors import Garbled, Rejected, Throttled, WispbillError
 from daemon.model import Document, Journal, Journals, LookMany, SendMany
 from daemon.providers.quickbooks.api import Api, entity_in
 from daemon.providers.quickbooks.faults import error_of, fault_in
@@ -18,27 +18,26 @@ Outcome = Document | Exception
 T = TypeVar("T")
 
 
+class BatchRefused(Throttled):
+    """The batch itself was refused, so that nothing of it was done; its items go one by one."""
+
+
 class Sender:
-    """Creates objects of one entity. Answers in the order of what was given: the object, or why not."""
+    """Creates objects of one entity, all that it is given in a single call. Answers in the order of what was
+    given: the object, or why not."""
 
     def __init__(self, api: Api, entity: str) -> None:
         self._api, self._entity = api, entity
 
     def create(self, sends: Sequence[tuple[Document, str]]) -> list[Outcome]:
-        return [answer for some in _calls(sends) for answer in self._some(some)]
-
-    def _some(self, sends: Sequence[tuple[Document, str]]) -> Iterator[Outcome]:
         if len(sends) == 1:
-            yield self._single(*sends[0])
-            return
+            return [self._single(*sends[0])]
         items = [{"operation": "create", self._entity: body} for body, _key in sends]
         try:
             rows = self._api.batch(items, requestid(*(key for _body, key in sends)))
-        except Rejected:
-            # The call itself was refused, so that nothing of it was done.
-            yield from (self._single(body, key) for body, key in sends)
-            return
-        yield from (one(lambda row=row: self._of(row)) for row in rows)  # type: ignore[misc]
+        except Rejected as error:
+            raise BatchRefused(error.message, party=PARTY, ref=error.ref, retry_after=1.0) from error
+        return [one(lambda row=row: self._of(row)) for row in rows]  # type: ignore[misc]
 
     def _single(self, body: Document, key: str) -> Outcome:
         path = self._entity.lower()
@@ -87,17 +86,42 @@ class Single(Journals):
         ]
 
 
-def _calls(sends: Sequence[tuple[Document, str]]) -> Iterator[Sequence[tuple[Document, str]]]:
+def each(
+    journals: Journals,
+    step: str,
+    items: Sequence[tuple[Journal, Document]],
+    send: SendMany,
+    look: LookMany,
+    *,
+    lines: Callable[[Document], int] = lambda body: 0,
+    look_first: bool = False,
+) -> list[Outcome]:
+    """The step of many subjects, a call's worth at a time: each is marked right before the one call that it
+    goes out with, since how long that may still land is counted from the mark."""
+    outcomes: list[Outcome] = []
+    for some in _calls(items, lines):
+        for item, answer in zip(
+            some, journals.each(step, some, send, look, look_first=look_first), strict=True
+        ):
+            if isinstance(answer, BatchRefused):
+                (answer,) = journals.each(step, [item], send, look, look_first=look_first)  # noqa: PLW2901
+            outcomes.append(answer)
+    return outcomes
+
+
+def _calls(
+    items: Sequence[tuple[Journal, Document]], lines: Callable[[Document], int]
+) -> Iterator[list[tuple[Journal, Document]]]:
     """What goes in one call: up to 30 items, and not so many lines that the answer gets too large."""
-    some: list[tuple[Document, str]] = []
-    lines = 0
-    for send in sends:
-        own = len(send[0].get("Line", ()))
-        if some and (len(some) == ITEMS or lines + own > LINES):
+    some: list[tuple[Journal, Document]] = []
+    count = 0
+    for item in items:
+        own = lines(item[1])
+        if some and (len(some) == ITEMS or count + own > LINES):
             yield some
-            some, lines = [], 0
-        some.append(send)
-        lines += own
+            some, count = [], 0
+        some.append(item)
+        count += own
     if some:
         yield some
 

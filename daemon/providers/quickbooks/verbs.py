@@ -10,7 +10,7 @@ from daemon.model import DocStatus, Document, Journal, Observation
 from daemon.money import Money
 from daemon.providers.quickbooks import read
 from daemon.providers.quickbooks.api import Api, entity_in
-from daemon.providers.quickbooks.numbers import insist_on_amount, money_in, plain
+from daemon.providers.quickbooks.numbers import insist_on_amount, money_in, refused
 from daemon.providers.quickbooks.pull import Reader
 from daemon.providers.quickbooks.push import void_invoice
 from daemon.providers.quickbooks.sending import requestid
@@ -69,42 +69,50 @@ class Verbs:
         """It goes to Undeposited Funds unless the settings name an account; what is more than the balance
         stays as the customer's credit."""
         insist_on_amount(amount)
-        body = {"invoice": ref, "amount": amount.text, "note": note[:_NOTE], "mark": _mark(ref, amount, note)}
+        mark, doc = _mark(ref, amount, note), self._existing(ref)
+        done = self._recorded_on(doc, mark)
+        payment = self._payment(doc, amount, note[:_NOTE], mark) if done is None else None
+        body = {"invoice": ref, "mark": mark, "payment": payment}
         journal.once("record_payment", body, self._record, self._is_recorded, lag_s=0)
         return self._seen(ref)
 
     def _record(self, body: Document, key: str) -> Document:
-        """Looked for before each send: the stored answers of QuickBooks are not leant on."""
-        doc = self._existing(body["invoice"])
-        done = self._recorded_on(doc, body["mark"])
-        if done is not None:
+        """What was read is frozen before the mark: nothing stands between the mark and the write."""
+        try:
+            if body["payment"] is None:
+                raise Rejected("QuickBooks has nothing left to pay on this invoice", party=PARTY)
+            written = self._api.write("payment", body["payment"], requestid(key))
+        except Rejected:
+            done = self._is_recorded(body)
+            if done is None:
+                raise
             return done
-        written = self._api.write("payment", self._payment(doc, body), requestid(key))
         return {"payment": entity_in(written, "Payment")["Id"]}
 
-    def _payment(self, doc: Document, body: Document) -> Document:
+    def _payment(self, doc: Document, amount: Money, note: str, mark: str) -> Document | None:
+        """None where nothing is owed: perhaps our own payment is there already."""
         currency = read.currency_of(doc, self._view)
-        amount, balance = Money.parse(body["amount"], currency), money_in(doc, "Balance", currency)
+        balance = money_in(doc, "Balance", currency)
+        if amount.currency != currency:
+            raise refused(
+                "WB-PUSH-CURRENCY", f"QuickBooks has this invoice in {currency}, not {amount.currency}"
+            )
         if balance.minor <= 0:
-            raise Rejected("QuickBooks has nothing left to pay on this invoice", party=PARTY)
+            return None
         link = {"TxnId": doc["Id"], "TxnType": "Invoice"}
         payment: Document = {
             "CustomerRef": {"value": read.value_of(doc.get("CustomerRef"))},
             "TotalAmt": amount.text,
-            "PaymentRefNum": body["mark"],
+            "PaymentRefNum": mark,
             "Line": [{"Amount": min(amount, balance).text, "LinkedTxn": [link]}],
         }
-        if body["note"]:
-            payment["PrivateNote"] = body["note"]
-        if read.value_of(doc.get("CurrencyRef")):
-            payment["CurrencyRef"] = {"value": currency}
-        for name, ref in (
-            ("DepositToAccountRef", self._settings.deposit_account),
-            ("PaymentMethodRef", self._settings.payment_method),
-        ):
-            if ref:
-                payment[name] = {"value": ref}
-        return payment
+        optional = {
+            "PrivateNote": note,
+            "CurrencyRef": _reference(read.value_of(doc.get("CurrencyRef"))),
+            "DepositToAccountRef": _reference(self._settings.deposit_account),
+            "PaymentMethodRef": _reference(self._settings.payment_method),
+        }
+        return payment | {name: value for name, value in optional.items() if value}
 
     def _is_recorded(self, body: Document) -> Document | None:
         return self._recorded_on(self._existing(body["invoice"]), body["mark"])
@@ -114,8 +122,7 @@ class Verbs:
         for rows in self._api.by_ids("Payment", read.linked_payments(doc)):
             for row in rows:
                 if row.get("PaymentRefNum") == mark:
-                    found: Document = plain({"payment": row["Id"]})
-                    return found
+                    return {"payment": row["Id"]}
         return None
 
     # --- the PDF --------------------------------------------------------------------------------------
@@ -134,6 +141,10 @@ class Verbs:
 
     def _seen(self, ref: str) -> Observation:
         return next(self._reader.observed([self._existing(ref)]))
+
+
+def _reference(value: str | None) -> Document | None:
+    return {"value": value} if value else None
 
 
 def _mark(ref: str, amount: Money, note: str) -> str:
