@@ -14,7 +14,7 @@ from daemon.sandbox.stripe import StripeDouble
 from daemon.sandbox.transport import SandboxTransport
 from daemon.wire import Gate, HttpWire, Wire
 from tests.cli.conftest import KEY, Shell
-from tests.fakes import FrozenClock, SeededEntropy
+from tests.fakes import FrozenClock, Lines, SeededEntropy
 from tests.tokens.ledger import CLIENT, REDIRECT, SECRET, LedgerServer
 
 
@@ -233,3 +233,35 @@ def test_status_names_a_permission_that_was_taken_away(office: Office) -> None:
     problems = office.json("status", code=1)["problems"]
 
     assert any("lacks: invoices" in problem["sentence"] for problem in problems)
+
+
+def test_the_doctor_names_an_app_whose_browsers_go_elsewhere_and_a_consent_that_ends(office: Office) -> None:
+    office.an_app()
+    office.connected()
+    given = json.dumps({"client_secret": "x"})
+    words = ("apps", "add", "ledger", "--client-id", "client-0002", "--mode", "sandbox", "--credentials", "-")
+    office.ran(*words, "--redirect-uri", "http://localhost/callback", given=given)
+    office.clock.move(days=19)
+
+    said = office.run("doctor").output
+
+    assert "http://localhost/callback, which is not us" in said
+    assert "wispbill integrations authorize ledger" in said
+    assert "The consent of ledger Books of realm-1 ends in" in said
+
+
+def test_nothing_of_the_dance_is_logged_or_printed(office: Office, log: Lines) -> None:
+    office.an_app()
+    link = office.link()
+    back = office.server.browse(link)
+    printed = [office.ran("integrations", "authorize", "--paste", "-", given=back).output]
+    printed += [office.ran("integrations", "list").output, office.ran("status", "--json", code=1).output]
+    office.server.secret = "wrong now"
+    office.clock.move(hours=1)
+    (row,) = office.json("integrations", "list")["integrations"]
+    printed.append(office.ran("pull", "--integration", row["id"], code=1).output)
+
+    query = dict(parse_qsl(urlsplit(back).query))
+    hidden = [SECRET, query["state"], query["code"], "access-0", "refresh-0"]
+    for text in (*printed, str(log.entries)):
+        assert not [secret for secret in hidden if secret in text]

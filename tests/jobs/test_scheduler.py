@@ -81,6 +81,18 @@ def test_what_is_due_is_pushed_and_what_was_paid_is_seen(
     eventually(lambda: invoices.get(None, invoice.id).payment_status == "paid")
 
 
+def test_a_connection_that_was_not_tested_for_a_day_is_tested(
+    house: House, make: Builders, scheduler: Scheduler
+) -> None:
+    integration = make.an_integration()
+    before = house.clock.now() - timedelta(days=2)
+    house.store.write("test", lambda: integrations.update(integration.id, tested_at=before))
+
+    scheduler.start()
+
+    eventually(lambda: (integrations.get(None, integration.id).tested_at or before) > before)
+
+
 def tenant_of(integration: records.Integration) -> records.Tenant:
     return tenants.get(integration.tenant_id)
 

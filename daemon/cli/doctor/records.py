@@ -33,6 +33,7 @@ def examine(desk: Desk, store: Store, now: datetime) -> Iterator[Finding]:
         yield from state(integration)
         yield from staleness(desk, integration, now)
     yield from webhooks(desk, found, now)
+    yield from consents(desk, found, now)
     yield from queue()
 
 
@@ -127,6 +128,23 @@ def webhooks(desk: Desk, found: list[records.Integration], now: datetime) -> Ite
                 _about(integration),
                 f"its webhook is silent (last: {last}); the schedule misses nothing, only later",
                 f"look whether {integration.webhook_url} can be reached from outside",
+            )
+
+
+def consents(desk: Desk, found: list[records.Integration], now: datetime) -> Iterator[Finding]:
+    """Those that end soon, and apps whose owners' browsers are not sent back to us."""
+    from daemon.cli import consents as shown
+    from daemon.store import apps
+
+    for problem in shown.problems(found, now):
+        yield warn("consents", problem["sentence"], problem["command"])
+    public, enabled = desk.settings.receiver.public_url, desk.settings.receiver.enabled
+    for app in apps.listing():
+        if not (enabled and public and app.redirect_uri.startswith(f"{public}/")):
+            yield warn(
+                "consents",
+                f"{app.provider} {app.id} sends browsers to {app.redirect_uri}, which is not us",
+                "wispbill integrations authorize --paste -",
             )
 
 
