@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
+
+import peewee as pw
 
 from daemon.clock import Entropy
 from daemon.errors import InvalidInput, NotFound
@@ -123,20 +125,25 @@ def end_all(plan: Plan, on: date, *, actor: str, now: datetime) -> int:
 # --- what is due --------------------------------------------------------------------------------------
 
 
-def due(plan: Plan, on: date, *, after: str, limit: int) -> list[Subscription]:
-    """Those of a plan with a period to be billed on this day, by id, from behind the id `after`."""
-    until = on + timedelta(days=plan.ahead_days)
-    return list(
-        Subscription.select(
-            (Table.plan_id == plan.id)
-            & (Table.next_on <= until)
-            & (Table.id > after)
-            & Table.paused_on.is_null()
-            & (Table.ends_on.is_null() | (Table.ends_on >= Table.next_on)),
-            order=Table.id,
-            limit=limit,
-        )
+def _going(plan: Plan) -> Any:
+    """Those of a plan with something to be billed yet."""
+    not_over = Table.ends_on.is_null() | (Table.ends_on >= Table.next_on)
+    return (Table.plan_id == plan.id) & Table.paused_on.is_null() & not_over
+
+
+def next_start(plan: Plan, until: date, *, after: date) -> date | None:
+    """The first day behind `after`, and not behind `until`, on which an unbilled period begins."""
+    query = Table.select(pw.fn.MIN(Table.next_on)).where(
+        _going(plan) & (Table.next_on > after) & (Table.next_on <= until)
     )
+    found = query.scalar()
+    return date.fromisoformat(found) if isinstance(found, str) else found
+
+
+def starting(plan: Plan, start: date, *, after: str, limit: int) -> list[Subscription]:
+    """Those whose unbilled period begins on this day, by reference, from behind `after`."""
+    where = _going(plan) & (Table.next_on == start) & (Table.reference > after)
+    return list(Subscription.select(where, order=Table.reference, limit=limit))
 
 
 ADVANCE = (

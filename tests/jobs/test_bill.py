@@ -250,7 +250,7 @@ def test_however_often_it_ends_and_goes_on_whole_periods_cost_what_they_cost(
     parts = []
     for begin, end in pairwise(edges):
         cut = row_at(row, begin, end - timedelta(days=1))
-        [period] = items.due_periods(plan, cut, terms)
+        period = items.due_period(plan, cut, terms)
         parts.append(items.make(tenant, plan, cut, person, period, terms))
     one = items.make(tenant, plan, row, person, whole, terms)
     assert sum(p.invoice.total.minor if p.invoice else 0 for p in parts) == (

@@ -1,8 +1,7 @@
-"""Items: which periods of a subscription are due, and the invoice of each."""
+"""Items: the period of a subscription that is due, and its invoice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -73,27 +72,21 @@ class Item:
         return f" ({days} of {self.period.whole_days} days, {priced})"
 
 
-def reference_of(subscription: Subscription, period: Period) -> str:
+def reference_of(subscription: Subscription, start: date) -> str:
     """The invoice's reference: computed, so that a restore to an earlier day bills under the same again,
     and finds at the provider what was sent."""
-    return f"sub:{subscription.reference}:{period.start}"
+    return f"sub:{subscription.reference}:{start}"
 
 
-def due_periods(plan: Plan, subscription: Subscription, terms: Terms) -> Iterator[Period]:
-    """From the first day that is not billed, oldest first; raises InvalidInput (WB-BILL-HELD) at one that
+def due_period(plan: Plan, subscription: Subscription, terms: Terms) -> Period:
+    """The one that begins on the first day that is not billed. Raises InvalidInput (WB-BILL-HELD) where it
     ended too long ago."""
-    schedule = subscription.schedule(plan)
-    until = terms.on + timedelta(days=plan.ahead_days)
-    start, ends_on = subscription.next_on, subscription.ends_on
-    while start <= until and (ends_on is None or start <= ends_on):
-        period = schedule.period_at(start, ends_on)
-        if terms.catch_up is not None and period.end + terms.catch_up < terms.on:
-            raise InvalidInput(
-                "WB-BILL-HELD",
-                f"{period} was never billed and ended more than {terms.catch_up.days} days ago",
-            )
-        yield period
-        start = period.end
+    period = subscription.schedule(plan).period_at(subscription.next_on, subscription.ends_on)
+    if terms.catch_up is not None and period.end + terms.catch_up < terms.on:
+        raise InvalidInput(
+            "WB-BILL-HELD", f"{period} was never billed and ended more than {terms.catch_up.days} days ago"
+        )
+    return period
 
 
 def make(
@@ -111,7 +104,7 @@ def make(
         tenant_id=tenant.id,
         customer_id=customer.id,
         number="",
-        reference=reference_of(subscription, period),
+        reference=reference_of(subscription, period.start),
         currency=plan.currency,
         issued_on=terms.on,
         due_on=terms.on + timedelta(days=plan.due_days),

@@ -10,12 +10,12 @@ import structlog
 
 from daemon.errors import InvalidInput, Stopping, WispbillError
 from daemon.house import House
-from daemon.jobs.bill.batches import Batch, Drawer, Held, Moved, write
+from daemon.jobs.bill.batches import Batch, Drawer, Held, Imagined, Moved, Stored, rounds, write
 from daemon.jobs.bill.items import Item, Terms
 from daemon.jobs.bill.planfile import digest_of
 from daemon.jobs.intake import today_of
 from daemon.model import Document
-from daemon.store import billing, events, plans, records, runs, tenants
+from daemon.store import billing, events, meta, plans, records, runs, tenants
 from daemon.store.billing import Numbers
 
 DAEMON = "daemon"
@@ -23,6 +23,9 @@ LEFT_BEHIND = timedelta(minutes=15)
 """A run without an end for so long was cut off by a crash; one that merely is slow is harmless to meet."""
 
 MOVED_TRIES = 5
+
+SKIPPED: Document = {"skipped": "recovery mode"}
+"""After a restore the numbers must come out as they were: a person bills, once all is entered again."""
 
 log = structlog.get_logger()
 
@@ -75,7 +78,7 @@ def bill(house: House) -> None:
     run_id = billing.write_once(house.store, "bill.start", lambda: _claim(hour, now))
     if run_id is None:
         return
-    counts, fault = _everyone(house)
+    counts, fault = _everyone(house) if not meta.get(meta.RECOVERY) else (dict(SKIPPED), None)
     if house.stop.is_set():
         return
     code, text = (_code(fault), str(fault)[:500]) if fault else (None, None)
@@ -85,7 +88,7 @@ def bill(house: House) -> None:
 
     house.store.write("bill.finish", finish)
     log.info("bill.finished", period=hour, fault=code, **counts)
-    if counts["invoices"]:
+    if counts.get("invoices"):
         house.wake("push")
 
 
@@ -157,10 +160,10 @@ def bill_tenant(
     key, from a plan file) nothing else is billed. Raises StoreError, or InvalidInput (WB-BILL-CHANGED)."""
     terms = terms_of(house, tenant, on, long_past=long_past)
     tally = Tally(tenant.reference, terms.on)
-    for plan in plans.listing(tenant.id):
+    for plan, start in rounds(Stored(), tenant, terms.on):
         after: str | None = ""
         while after is not None and not house.stop.is_set():
-            batch = _bill_batch(house, tenant, plan.id, terms, after, actor, expected)
+            batch = _bill_batch(house, tenant, plan.id, terms, (start, after), actor, expected)
             tally.add(batch)
             told(len(batch.items))
             after = batch.after
@@ -172,16 +175,17 @@ def _bill_batch(
     tenant: records.Tenant,
     plan_id: str,
     terms: Terms,
-    after: str,
+    place: tuple[date, str],
     actor: str,
     expected: Mapping[str, str] | None,
 ) -> Batch:
-    """In one transaction, over what is there at its beginning."""
+    """In one transaction, over what is there at its beginning. `place`: the first day of the periods, and
+    the reference behind which to go on."""
 
     def work() -> Batch:
         billing.take_turns(tenant.id)
         numbers = Numbers(tenant.id)
-        batch = Drawer(tenant, plans.get(tenant.id, plan_id), terms, numbers).draw(after)
+        batch = Drawer(Stored(), tenant, plans.get(tenant.id, plan_id), terms, numbers).draw(*place)
         if expected is not None:
             _hold_against(batch, expected)
         write(batch, numbers, actor=actor, now=house.clock.now(), entropy=house.entropy)
@@ -207,12 +211,15 @@ def plan_tenant(
 ) -> Iterator[Item | Held]:
     """What `bill_tenant` would do now, in its order and with its numbers; nothing is written."""
     terms = terms_of(house, tenant, on, long_past=long_past)
-    numbers = Numbers(tenant.id)
-    for plan in plans.listing(tenant.id):
-        drawer = Drawer(tenant, plan, terms, numbers)
+    numbers, backlog = Numbers(tenant.id), Imagined()
+    for plan, start in rounds(backlog, tenant, terms.on):
+        drawer = Drawer(backlog, tenant, plan, terms, numbers)
         after: str | None = ""
         while after is not None:
-            batch = drawer.draw(after)
+            batch = drawer.draw(start, after)
+            for item in batch.items:
+                backlog.move(item)
             yield from batch.items
             yield from batch.held
             after = batch.after
+        backlog.forget(plan, start)

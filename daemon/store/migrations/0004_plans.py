@@ -44,7 +44,7 @@ CREATE TABLE subscription (
 );
 CREATE INDEX subscription_customer_id ON subscription (customer_id);
 CREATE UNIQUE INDEX subscription_tenant_id_reference ON subscription (tenant_id, reference);
-CREATE INDEX subscription_plan_id_next_on ON subscription (plan_id, next_on);
+CREATE INDEX subscription_plan_id_next_on_reference ON subscription (plan_id, next_on, reference);
 CREATE TABLE billed_period (
     subscription_id TEXT NOT NULL REFERENCES subscription (id),
     start_on TEXT NOT NULL,

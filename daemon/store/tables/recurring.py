@@ -55,7 +55,7 @@ class Subscription(Table):
     class Meta:
         indexes = (
             (("tenant_id", "reference"), True),
-            (("plan_id", "next_on"), False),
+            (("plan_id", "next_on", "reference"), False),
         )
 
 
