@@ -22,6 +22,8 @@ Recovery mode is on. What happens now:
     before anything is sent, found with our reference, payer and total, and adopted. Nothing is sent twice.
   - The providers' change feeds are read again from where they stood in the backup, so that payments which
     came since are seen again; where a provider no longer reaches back so far, every open invoice is read.
+  - Recurring plans are billed only when you say so, once what changed since the backup is entered again:
+    wispbill bill --dry-run --plan FILE, then wispbill bill --apply FILE
   - When all of them are entered and synced: wispbill recovery end"""
 
 WHAT_ENDED = """\

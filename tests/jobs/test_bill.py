@@ -19,7 +19,7 @@ from daemon.jobs.bill.items import Terms
 from daemon.model.ids import our_reference
 from daemon.policy.periods import Unit
 from daemon.providers.memory import Memory
-from daemon.store import audit, events, invoices, records, runs, subscriptions, tables
+from daemon.store import audit, events, invoices, records, restore, runs, subscriptions, tables
 from daemon.store.recurring import Plan, Subscription
 from tests.builders import ACTOR, Builders
 from tests.fakes import FrozenClock, Lines, Shop
@@ -438,6 +438,43 @@ def test_one_tenant_in_trouble_keeps_no_other_back(
     assert last.fault_code == "WB-DB-LOCKED"
     assert log.of("bill.failed")[0]["tenant"] == first.tenant.reference
     assert "bill.failed" in [event.type for event in events.latest()]
+
+
+def test_what_is_caught_up_gets_the_numbers_that_it_would_have_got_day_by_day(
+    house: House, make: Builders, clock: FrozenClock
+) -> None:
+    """So that after a restore each invoice is found at the provider under its number."""
+    first, second = Wisp(house, make), Wisp(house, make)
+    for wisp in (first, second):
+        plans = [
+            wisp.plan(),
+            wisp.plan(reference="early", ahead_days=9),
+            wisp.plan(reference="w", unit="weeks"),
+        ]
+        for n in range(9):
+            start = date(2026, 2, 20) + timedelta(days=n * 5 % 31)
+            wisp.subscribe(plans[n % 3], start.isoformat(), reference=f"s{n}", anchor_day=n % 7 + 1)
+    for _day in range(50):
+        clock.move(days=1)
+        bill_tenant(house, first.tenant)
+    bill_tenant(house, second.tenant)
+
+    books: list[dict[str, str]] = [{}, {}]
+    for book, wisp in zip(books, (first, second), strict=True):
+        for row in invoices.listing(wisp.tenant.id, limit=999):
+            book[row.reference] = row.number
+    assert books[0] == books[1]
+    assert len(books[0]) > 30
+
+
+def test_in_recovery_mode_only_a_person_bills(wisp: Wisp, clock: FrozenClock, log: Lines) -> None:
+    wisp.subscribe(wisp.plan(), "2026-03-01")
+    restore.begin(wisp.store, source="backup", actor=ACTOR, now=clock.now())
+    bill(wisp.house)
+    assert billed() == []
+    assert log.of("bill.finished")[0]["skipped"] == "recovery mode"
+
+    assert len(wisp.bill()) == 1
 
 
 def test_a_clock_that_jumped_ahead_bills_nothing_and_uses_up_no_hour(wisp: Wisp, clock: FrozenClock) -> None:
