@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import httpcore
 import pytest
 
 from daemon.clock import SystemClock
-from daemon.errors import AddressRefused, Garbled, Unreachable
-from daemon.wire.public import PublicBackend, PublicWire, is_public, judge, resolve
+from daemon.errors import AddressRefused, Garbled, OutcomeUnknown, Unreachable
+from daemon.wire.http import RESOLVING_S
+from daemon.wire.public import DEADLINE_S, PublicBackend, PublicWire, is_public, judge, resolve
 from tests.providers.stripe_script import OpenGate
+from tests.unit.test_wire import a_server, drips_its_body, drips_its_head, half_open
 
 PUBLIC = "93.184.215.14"
 BAD = [
@@ -239,6 +243,38 @@ def test_a_name_that_nobody_knows_is_unreachable() -> None:
     wire = PublicWire("the customer", gate=OpenGate(), clock=SystemClock(), resolve=nobody)
     with pytest.raises(Unreachable):
         wire.request("GET", "https://billing.example.com/")
+
+
+@pytest.mark.parametrize("server", [half_open, drips_its_head, drips_its_body], ids=lambda s: s.__name__)
+def test_a_customers_server_that_never_finishes_is_left_at_the_deadline(
+    server: Callable[[socket.socket, threading.Event], None],
+) -> None:
+    clock = SystemClock()
+    with a_server(server) as url:
+        pair = ("127.0.0.1", int(url.split(":")[2].strip("/")))
+        wire = PublicWire("the customer", gate=OpenGate(), clock=clock, allow=[pair], deadline_s=0.3)
+        started = clock.monotonic()
+        with pytest.raises(OutcomeUnknown):
+            wire.request("POST", url, body=b"{}")
+        assert clock.monotonic() - started < 2
+
+
+def test_no_call_to_a_customer_may_take_longer_than_twenty_seconds() -> None:
+    told: list[float] = []
+    wire = PublicWire(
+        "the customer",
+        gate=OpenGate(),
+        clock=SystemClock(),
+        resolve=Names([PUBLIC]),
+        deadline_s=45,
+        beat=told.append,
+    )
+    wire._client._transport._pool._network_backend = PublicBackend(  # type: ignore[attr-defined]
+        Network(), (), Names([PUBLIC])
+    )
+    wire.request("GET", "https://billing.example.com/")
+
+    assert told == [DEADLINE_S + RESOLVING_S]
 
 
 @pytest.mark.parametrize("odd", ["127.1", "0x7f000001", "2130706433", "017700000001"])
