@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from daemon.errors import (
     GrantDead,
     InvalidInput,
     OutcomeUnknown,
+    Rationed,
     Rejected,
     Throttled,
     Unauthorised,
     Unsupported,
 )
+from daemon.gate import IntegrationGate
 from daemon.model import Asked, DocStatus, Mode
 from daemon.money import Money
 from daemon.providers.contract import PlainJournal, PlainJournals
@@ -349,14 +352,34 @@ def test_what_is_left_of_the_day_and_the_minute_is_told_to_the_house() -> None:
     assert {"day", "minute"} == {limit.name for limit in LIMITS}
 
 
-def test_reads_and_writes_are_told_apart_and_writes_have_a_fifth_of_the_day() -> None:
+def test_reads_and_writes_are_told_apart_and_reads_spare_a_reserve() -> None:
     bench = XeroBench()
 
     list(bench.adapter(send_email=False).push([a_draft()], PlainJournals()))
 
     assert bench.gate.scopes == {"write": 3}
     (day,) = [limit for limit in CAPABILITIES.limits if limit.name == "day"]
-    assert (day.reserve, day.spares) == (0.2, ("read",))
+    assert (day.reserve * day.calls, day.spares) == (200, ("read",))
+
+
+def test_polls_leave_a_fifth_of_a_starter_day_to_invoices() -> None:
+    bench = XeroBench()
+    bench.double.rates, bench.double.limits.per_day = True, 1000  # the Starter tier
+    gate = IntegrationGate(party="xero", limits=LIMITS, clock=bench.clock, stop=threading.Event())
+    bench.gate = gate  # type: ignore[assignment]
+    bench.keeper.ends = 1e9
+    bench.double.identity.access[bench.keeper.access().get_secret_value()].expires = 1e9
+    adapter = bench.adapter(send_email=False)
+    with pytest.raises(Rationed):
+        for _ in range(1000):
+            adapter.changed(None)
+            bench.clock.move(10)
+    polls = len(bench.network.requests)
+
+    with gate.urgent():
+        (result,) = adapter.push([a_draft()], PlainJournals())
+
+    assert polls == 800 and result.pushed is not None
 
 
 def test_a_day_that_is_used_up_is_told_with_its_end() -> None:

@@ -117,14 +117,19 @@ def test_a_payment_that_no_longer_names_its_invoice_is_told_by_its_own_id() -> N
     assert payments == [payment]
 
 
-def test_a_credit_note_is_told_within_four_polls() -> None:
+@pytest.mark.parametrize("polls_before", range(5))
+def test_a_credit_note_is_told_within_four_polls(polls_before: int) -> None:
     bench = XeroBench()
     (ref,), cursor = start(bench)
+    for _ in range(polls_before):
+        _, _, cursor = follow(bench.adapter(), cursor)
+        bench.pass_time(900)
     bench.account.credit(ref, 500)
     hints: list[Hint] = []
     for _ in range(4):
         _, more, cursor = follow(bench.adapter(), cursor)
         hints += more
+        bench.pass_time(900)
 
     assert {hint.ref for hint in hints} == {ref}
 
@@ -195,7 +200,7 @@ def test_pages_too_large_for_the_wire_are_asked_for_in_smaller_ones() -> None:
     seen, _, cursor = follow(adapter, {"since": 0, "run": 1})
 
     assert {one.ref for one in seen} == set(refs)
-    assert cursor.keys() == {"since", "run"}
+    assert cursor.keys() == {"since", "credits", "run"}
 
 
 def test_a_poll_of_invoices_of_other_apps_tells_nothing() -> None:

@@ -29,11 +29,13 @@ _NAMES = {"invoices": "Invoices", "payments": "Payments", "credits": "CreditNote
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """`since`: everything before has been read. Inside a run: `stage` and `page` are what comes next, from
+    """`since`: everything before has been read; `credits`: every credit note before, which are not read in
+    every run. Inside a run: `stage` and `page` are what comes next, from
     `at` on; `until` where `since` moves when the run is whole; `told` the invoices that this run has told,
     with their times, since their payments need no second look. Times are milliseconds. `run` counts."""
 
     since: int
+    credits: int | None = None
     run: int = 0
     stage: str = "invoices"
     page: int = 1
@@ -47,7 +49,11 @@ class Cursor:
         try:
             cursor = cls(**document)
             told = {str(ref): int(at) for ref, at in cursor.told.items()}
-            if cursor.stage not in _NAMES or int(cursor.since) < 0 or int(cursor.size) < 1:
+            if (
+                cursor.stage not in _NAMES
+                or min(int(cursor.since), int(cursor.start)) < 0
+                or int(cursor.size) < 1
+            ):
                 raise CursorLost
             return replace(cursor, told=told)
         except (AttributeError, TypeError, ValueError) as error:
@@ -55,8 +61,15 @@ class Cursor:
 
     def document(self) -> Document:
         if self.until is None:
-            return {"since": self.since, "run": self.run}
+            return {"since": self.since, "credits": self.credits, "run": self.run}
         return {name: getattr(self, name) for name in self.__slots__}
+
+    @property
+    def start(self) -> int:
+        """From when on this page tells."""
+        if self.at is not None:
+            return self.at
+        return self.since if self.stage != "credits" or self.credits is None else self.credits
 
     def after(self, stage: str) -> Cursor:
         return replace(self, stage=stage, page=1, at=None)
@@ -69,7 +82,8 @@ class Feed:
     def changed(self, document: Document | None) -> Changes:
         """One page. Raises CursorLost where the cursor is none of ours."""
         if document is None:
-            return Changes(cursor=Cursor(self._start()).document())
+            since = self._start()
+            return Changes(cursor=Cursor(since, since).document())
         cursor = Cursor.of(document)
         try:
             answer = self._page(cursor)
@@ -93,7 +107,7 @@ class Feed:
         return _millis(at - OVERLAP) if at else 0
 
     def _page(self, cursor: Cursor) -> Document:
-        since = from_micros((cursor.since if cursor.at is None else cursor.at) * 1000)
+        since = from_micros(cursor.start * 1000)
         params = {"page": str(cursor.page), "pageSize": str(cursor.size), "order": "UpdatedDateUTC ASC"}
         if cursor.stage == "invoices":
             params |= {"createdByMyApp": "true", "unitdp": "4"}
@@ -141,16 +155,16 @@ def _onward(cursor: Cursor, answer: Document, found: Sequence[Document]) -> Curs
     """The next page of this stage, the next stage, or the end of the run."""
     if found and not _is_whole(cursor, answer):
         times = [at for row in found if (at := moment(row, "UpdatedDateUTC"))]
-        start = cursor.since if cursor.at is None else cursor.at
-        last = _millis(max(times)) // 1000 * 1000 - 1000 if times else start
-        if last > start:
+        last = _millis(max(times)) // 1000 * 1000 - 1000 if times else cursor.start
+        if last > cursor.start:
             return replace(cursor, page=1, at=last)
         return replace(cursor, page=cursor.page + 1)
     if cursor.stage == "invoices":
         return cursor.after("payments")
     if cursor.stage == "payments" and cursor.run % CREDITS_EVERY == 0:
         return cursor.after("credits")
-    return Cursor(max(cursor.since, cursor.until or 0), cursor.run + 1)
+    since = max(cursor.since, cursor.until or 0)
+    return Cursor(since, since if cursor.stage == "credits" else cursor.credits, cursor.run + 1)
 
 
 def _is_whole(cursor: Cursor, answer: Document) -> bool:
