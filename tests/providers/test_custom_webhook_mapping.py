@@ -170,6 +170,12 @@ def test_an_invoice_that_would_be_too_large_is_refused() -> None:
     assert caught.value.code == "WB-INPUT-TOO-LARGE"
 
 
+def test_text_that_is_no_unicode_is_refused_and_breaks_nothing() -> None:
+    settings = CustomSettings.model_validate(json_settings())
+    with pytest.raises(Rejected, match="not Unicode"):
+        body_of(a_draft(payer=a_payer(name="\ud800")), settings, NOW)
+
+
 # --- XML ----------------------------------------------------------------------------------------------
 
 
@@ -212,6 +218,8 @@ def test_whatever_a_name_holds_the_xml_can_be_read_again(name: str) -> None:
         ({"a": 1}, "/: an XML mapping begins"),
         ({"$el": "a b><c"}, "/$el"),
         ({"$el": "1a"}, "/$el"),
+        ({"$el": "xmlThing"}, "/$el"),
+        ({"$el": "A", "$attr": {"xmlns": "urn:x"}}, "/$attr/xmlns"),
         ({"$el": "A", "$attr": {"x y": "1"}}, "/$attr"),
         ({"$el": "A", "$ns": "a b"}, "/$ns"),
         ({"$el": "A", "$text": {"$path": "/nothing"}}, "/$text/$path"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from defusedxml import DefusedXmlException
 from defusedxml import ElementTree as Guarded
 
 from daemon.model import Document
@@ -14,7 +15,7 @@ from daemon.providers.custom_webhook import mapping
 from daemon.providers.custom_webhook.canonical import at
 from daemon.providers.custom_webhook.mapping import ABSENT, ELEMENT, Misplaced, text_of
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,99}", re.ASCII)
+_NAME = re.compile(r"(?![Xx][Mm][Ll])[A-Za-z_][A-Za-z0-9._-]{0,99}", re.ASCII)
 _NAMESPACE = re.compile(r"[^\s{}<>\"']{1,200}")
 _OUTSIDE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 does not hold; ElementTree would write it unchanged."""
@@ -77,7 +78,7 @@ def _check_text(node: Any, where: str, sample: Document, *, inside: bool) -> Non
 
 def _check_name(name: Any, where: str) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise Misplaced(where, "a name begins with a letter and has letters, digits, - _ and .")
+        raise Misplaced(where, "a name has letters, digits, - _ and ., begins with a letter and not with xml")
 
 
 def write(tree: Document, invoice: Document) -> str:
@@ -86,7 +87,10 @@ def write(tree: Document, invoice: Document) -> str:
     if root is None:
         raise Misplaced("", "the document is empty")
     text = '<?xml version="1.0" encoding="UTF-8"?>' + ET.tostring(root, encoding="unicode")
-    Guarded.fromstring(text.encode(), forbid_dtd=True)  # what we wrote is what a careful reader takes
+    try:
+        Guarded.fromstring(text, forbid_dtd=True)  # what we wrote is what a careful reader takes
+    except (ET.ParseError, DefusedXmlException, ValueError):
+        raise Misplaced("", "what it makes cannot be read as XML") from None
     return text
 
 

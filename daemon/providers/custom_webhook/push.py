@@ -63,7 +63,11 @@ def _written(draft: InvoiceDraft, settings: CustomSettings, now: datetime) -> st
             text = mapping.dumps(mapping.render(settings.tree, invoice))
     except mapping.Misplaced as error:
         raise refused("WB-INPUT", f"the mapping, {error}") from None
-    if len(text.encode()) > mapping.MAX_OUTPUT:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise refused("WB-INPUT", "the invoice holds text that is not Unicode") from None
+    if size > mapping.MAX_OUTPUT:
         raise refused("WB-INPUT-TOO-LARGE", f"the invoice would have more than {mapping.MAX_OUTPUT} bytes")
     if settings.json_schema is not None:
         # What is checked is what is sent, read as its receiver reads it.

@@ -287,6 +287,7 @@ class CustomSettings(ProviderSettings):
         invoice = canonical(sample_draft(currencies[0]), EPOCH)
         if known.data.get("content_type") == "application/xml":
             markup.check(value, invoice)
+            markup.write(value, invoice)
         elif value is not None:
             mapping.check(value, invoice)
         return value
