@@ -92,11 +92,10 @@ RECENT = 20_000
 def count_since(since: datetime) -> dict[tuple[str, str], int]:
     """Runs that ended since then, by job and fault code (empty: none); of the `RECENT` newest at most."""
     newest = int(Run.select(pw.fn.MAX(Run.id)).scalar() or 0)
-    code = pw.fn.COALESCE(Run.fault_code, "")
     rows: Any = (
-        Run.select(Run.job, code, pw.fn.COUNT(Run.id))
+        Run.select(Run.job, Run.fault_code, pw.fn.COUNT(Run.id))
         .where((Run.id > newest - RECENT) & (Run.finished_at >= since))
-        .group_by(Run.job, code)
+        .group_by(Run.job, Run.fault_code)
         .tuples()
     )
-    return {(job, fault): count for job, fault, count in rows}
+    return {(job, fault or ""): count for job, fault, count in rows}

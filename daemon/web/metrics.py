@@ -15,14 +15,14 @@ from prometheus_client.registry import Collector
 from daemon import __version__
 from daemon.house import House
 from daemon.model import RUNNING, IntegrationState, PaymentStatus, SyncState
-from daemon.store import hints, integrations, invoices, links, records, runs
+from daemon.store import grants, hints, integrations, invoices, links, records, runs
 from daemon.web.outcomes import Outcomes
 
 RUNS_WITHIN = timedelta(hours=1)
 
 
 class HouseCollector(Collector):
-    """Six queries a scrape, whatever the number of tenants."""
+    """Seven queries a scrape, whatever the number of tenants."""
 
     def __init__(self, house: House, outcomes: Outcomes) -> None:
         self._house = house
@@ -68,6 +68,7 @@ def _waiting(now: datetime) -> Iterator[Metric]:
         counts[row.state] += 1
     yield _by("integrations", "Integrations by state, without removed ones.", "state", counts)
     yield _poll_ages(there, now)
+    yield _consent_ends(there, now)
 
 
 def _poll_ages(there: list[records.Integration], now: datetime) -> Metric:
@@ -78,6 +79,14 @@ def _poll_ages(there: list[records.Integration], now: datetime) -> Metric:
     }
     words = "Seconds since an integration was polled (or was added)."
     return _by("integration_poll_age_seconds", words, "integration", ages)
+
+
+def _consent_ends(there: list[records.Integration], now: datetime) -> Metric:
+    kept = grants.by_ids({row.grant_id for row in there if row.grant_id})
+    ends = {row.id: grants.ends_at(kept[row.grant_id]) for row in there if row.grant_id in kept}
+    left = {name: max(0.0, (at - now).total_seconds()) for name, at in ends.items() if at is not None}
+    words = "Seconds until an integration's consent ends, unless its tokens are refreshed before."
+    return _by("consent_ends_seconds", words, "integration", left)
 
 
 def _runs(now: datetime) -> Iterator[Metric]:

@@ -223,6 +223,17 @@ def test_the_pages_and_the_webhooks_share_a_listener(office: Office) -> None:
         assert list(both({"PATH_INFO": path}, None)) == [there]
 
 
+def test_monitoring_counts_down_to_the_end_of_a_consent(office: Office) -> None:
+    from daemon.web.metrics import page
+    from daemon.web.outcomes import Outcomes
+
+    office.consent()
+    office.clock.move(days=15)
+
+    line = f'wispbill_consent_ends_seconds{{integration="{office.rows()[0].id}"}} 432000.0'
+    assert line in page(office.house, Outcomes()).decode().splitlines()
+
+
 def test_another_account_s_consent_for_an_integration_is_refused(office: Office) -> None:
     office.consent()
     [row] = office.rows()
