@@ -159,6 +159,17 @@ def test_whatever_befalls_a_batch_each_invoice_lands_once(office: Office, fault:
     assert office.account.payers() == 3
 
 
+def test_at_quickbooks_own_limits_nothing_is_refused(office: Office) -> None:
+    office.double.rates = True
+    ids = office.bill(70, customers=5)
+
+    office.settle(push, tries=2)
+    office.settle(pull, tries=2)
+
+    landed_once(office, ids)
+    assert office.double.statuses[429] == 0
+
+
 def status(link: records.Link) -> str:
     return invoices.get(link.tenant_id, link.invoice_id).payment_status
 

@@ -219,6 +219,23 @@ def test_a_batch_of_which_an_answer_is_lost_lands_once(
     assert bench.payers() == 4
 
 
+@pytest.mark.parametrize("after", range(4))
+@pytest.mark.parametrize("lost", ["lose_answer", "lose_request"])
+def test_a_customer_under_a_marked_name_is_made_once_whatever_is_lost(
+    bench: QuickBooksBench, lost: str, after: int
+) -> None:
+    bench.account.vendor("Subscriber 0001")
+    draft, journals = bench.a_draft(), PlainJournals()
+    getattr(bench, lost)(after=after)
+    (first,) = bench.adapter().push([draft], journals)
+    bench.pass_time(600)
+
+    (second,) = bench.adapter().push([draft], journals)
+
+    assert isinstance(first.error, OutcomeUnknown) and second.pushed is not None
+    assert (bench.payers(), bench.live(draft.reference), bench.sent(second.pushed.ref)) == (1, 1, 1)
+
+
 def test_what_a_look_does_not_show_yet_is_not_sent_again_at_once(bench: QuickBooksBench) -> None:
     """The store waits a minute and the server's own time; here the number itself guards."""
     assert bench.adapter().can.lookup_lag_s == 60 and bench.adapter().can.settle_s == 130

@@ -15,6 +15,7 @@ from daemon.money import Money
 from daemon.providers.contract import PlainJournal, PlainJournals
 from daemon.providers.quickbooks.drafts import read_note
 from daemon.providers.quickbooks.read import View, moment, observe
+from daemon.sandbox.faults import Fault, FaultKind
 from daemon.sandbox.quickbooks.books import Company
 from tests.providers.quickbooks_bench import QuickBooksBench
 
@@ -158,6 +159,23 @@ def test_a_payment_that_was_not_read_takes_nothing_away() -> None:
     assert observe(an_invoice("1", "45.00", "0", linked=["180"]), VIEW, {"180": newer}).facts == ()
 
 
+@pytest.mark.parametrize("act", ["credit", "pay"])
+def test_a_list_of_payments_that_lags_behind_the_invoice_is_made_up_for(
+    bench: QuickBooksBench, act: str
+) -> None:
+    """Else a credit memo would be taken for money."""
+    ref = bench.pushed()
+    bench.pass_time(600)
+    getattr(bench.account, act)(ref, 4500)
+    bench.double.faults.add(Fault(FaultKind.STALE_LIST, on="GET /v3/company/{realm}/query", seconds=0))
+    bench.double.faults.add(Fault(FaultKind.STALE_LIST, on="GET /v3/company/{realm}/query", seconds=300))
+
+    seen = read(bench, ref)
+
+    assert [fact.kind.value for fact in seen.facts] == ["credit" if act == "credit" else "payment"]
+    assert seen.covers >= {FactKind.PAYMENT, FactKind.CREDIT}
+
+
 # --- status --------------------------------------------------------------------------------------------
 
 
@@ -220,8 +238,6 @@ def test_a_deleted_invoice_is_missing(bench: QuickBooksBench) -> None:
 
 
 def test_a_list_that_lags_makes_no_invoice_missing(bench: QuickBooksBench) -> None:
-    from daemon.sandbox.faults import Fault, FaultKind
-
     ref = bench.pushed()
     bench.double.faults.add(Fault(FaultKind.STALE_LIST, seconds=60))
 

@@ -4,11 +4,12 @@ answers is asked for by itself, since only that tells a deleted one."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from daemon.errors import Missing
 from daemon.model import Asked, Document, Observation
 from daemon.providers.quickbooks.api import Api, chunks
-from daemon.providers.quickbooks.read import View, linked_payments, observe
+from daemon.providers.quickbooks.read import View, adds_up, linked_payments, observe
 from daemon.providers.quickbooks.words import IDS
 
 
@@ -53,4 +54,18 @@ class Reader:
         for rows in self._api.by_ids("Payment", wanted):
             payments |= {row["Id"]: row for row in rows}
         for doc in invoices:
-            yield observe(doc, self._view, payments)
+            yield self._observed(doc, payments)
+
+    def _observed(self, doc: Document, payments: Mapping[str, Document]) -> Observation:
+        """Where lists of two moments do not fit together, each object is read by its id, once."""
+        if adds_up(doc, payments):
+            return observe(doc, self._view, payments)
+        now = self.document(doc["Id"])
+        if now is None:
+            return Observation.missing(doc["Id"])
+        return observe(now, self._view, dict(self._payments(linked_payments(now))))
+
+    def _payments(self, refs: Iterable[str]) -> Iterator[tuple[str, Document]]:
+        for ref in refs:
+            with suppress(Missing):
+                yield ref, self._api.entity("Payment", ref)

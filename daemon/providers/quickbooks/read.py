@@ -189,12 +189,11 @@ def _settled_by(
     nothing is itemised: all that is settled counts as paid, and the next read tells more.
     """
     ref, refs = ref_of(doc), linked_payments(doc)
-    shares = [share_of(payments[name], ref) for name in refs if name in payments]
-    on_it = [amounts_on(payments[name]).get(ref, ZERO) for name in refs if name in payments]
-    itemised = sum(on_it, ZERO)
-    deposit = max(decimal_in(doc, "Deposit"), ZERO) if settled else ZERO
-    if len(shares) < len(refs) or ZERO in on_it or itemised + deposit > settled:
+    deposit = _deposit(doc, settled)
+    if not _add_up(doc, settled, payments):
         return (), settled, frozenset()
+    shares = [share_of(payments[name], ref) for name in refs]
+    itemised = sum((amounts_on(payments[name])[ref] for name in refs), ZERO)
     facts = [fact for share in shares for fact in _facts(share, ref, currency)]
     facts += _fact(FactKind.PAYMENT, f"{ref}:deposit", deposit, currency)
     credited = sum((share.credit for share in shares), ZERO)
@@ -204,6 +203,23 @@ def _settled_by(
         credited += rest
     over = sum((_left_over(payments[name], ref) for name in refs), ZERO)
     return tuple(facts), settled - credited + over, SETTLING
+
+
+def adds_up(doc: Document, payments: Mapping[str, Document]) -> bool:
+    """Whether invoice and payments can have been read at one moment: all that it links to are there, each
+    has a line to it, and together they are no more than what is settled. Raises Garbled."""
+    return is_void(doc) or _add_up(doc, _amount(doc, "TotalAmt") - _amount(doc, "Balance"), payments)
+
+
+def _add_up(doc: Document, settled: Decimal, payments: Mapping[str, Document]) -> bool:
+    ref, refs = ref_of(doc), linked_payments(doc)
+    on_it = [amounts_on(payments[name]).get(ref, ZERO) for name in refs if name in payments]
+    whole = len(on_it) == len(refs) and ZERO not in on_it
+    return whole and sum(on_it, ZERO) + _deposit(doc, settled) <= settled
+
+
+def _deposit(doc: Document, settled: Decimal) -> Decimal:
+    return max(decimal_in(doc, "Deposit"), ZERO) if settled else ZERO
 
 
 def share_of(payment: Document, ref: str) -> Share:
