@@ -202,6 +202,48 @@ def test_another_invoice_than_was_asked_for_is_garbled(bench: PayPalBench) -> No
         read(bench, first)
 
 
+def test_an_invoice_that_says_nonsense_stops_no_other(bench: PayPalBench) -> None:
+    """Neither alone nor in a page of search."""
+    refs = [pushed(bench, f"N-{n}") for n in range(12)]
+    bench.pass_time(60)
+
+    def spoilt(request: httpx.Request, reply: httpx.Response) -> httpx.Response:
+        body = reply.json()
+        for doc in body.get("items", [body]) if request.url.path.endswith("search-invoices") else [body]:
+            if doc.get("id") == refs[5]:
+                doc["payments"] = {"transactions": "none"}
+        return httpx.Response(200, json=body)
+
+    bench.network.changed = spoilt
+    for asked in (refs, refs[:10]):
+        seen = []
+        with pytest.raises(Garbled, match="payments are not a list"):
+            for one in bench.adapter().pull([Asked(ref) for ref in asked]):
+                seen.append(one.ref)
+        assert sorted(seen) == sorted({*asked} - {refs[5]})
+
+
+def test_amounts_in_another_currency_are_told_as_they_are_and_never_summed() -> None:
+    rows = [{"payment_id": "A1", "amount": {"currency_code": "EUR", "value": "40.00"}}]
+    refunds = [{"refund_id": "R1", "amount": {"currency_code": "EUR", "value": "40.00"}}]
+    doc = a_doc("REFUNDED", payments={"transactions": rows}, refunds={"transactions": refunds})
+
+    seen = observe(doc, Losses())
+
+    assert {fact.amount for fact in seen.facts} >= {Money(4000, "EUR")}
+    assert seen.paid_total == Money(4500, "USD")
+
+
+def test_a_number_that_json_does_not_have_is_garbled(bench: PayPalBench) -> None:
+    ref = pushed(bench)
+    bench.network.changed = lambda request, reply: httpx.Response(
+        200, text=reply.text.replace('"45.00"', "NaN", 1)
+    )
+
+    with pytest.raises(Garbled):
+        read(bench, ref)
+
+
 def test_a_fault_comes_after_what_was_read_before_it(bench: PayPalBench) -> None:
     refs = [pushed(bench, f"A-{n}") for n in range(3)]
 

@@ -179,12 +179,16 @@ def _document(reply: Reply) -> Document:
     if not reply.body.strip() and reply.status_code in (202, 204):
         return {}
     try:
-        document = json.loads(reply.body, parse_float=str)
+        document = json.loads(reply.body, parse_float=str, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise Garbled("PayPal's answer is not JSON", party=PARTY, status_code=reply.status_code) from error
     if not isinstance(document, dict):
         raise Garbled("PayPal's answer is not an object", party=PARTY, status_code=reply.status_code)
     return document
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _token_set(document: Document) -> TokenSet:

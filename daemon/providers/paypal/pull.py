@@ -7,6 +7,7 @@ what it shows too little of, is read by itself, so that the truth about an unusu
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
 
@@ -34,16 +35,18 @@ class Reader:
         self._api, self._with_disputes = api, disputes
 
     def pull(self, asked: Sequence[Asked]) -> Iterator[Observation]:
-        """Each ref once. What was read before a fault is answered before the fault goes on."""
+        """Each ref once. What was read before a fault is answered before the fault goes on, and what befell
+        a single invoice waits until all others are answered."""
         unique = list({one.ref: one for one in asked}.values())
         disputes = Disputes(self._api, wanted=self._with_disputes)
-        left = [one.ref for one in unique]
+        faults: list[WispbillError] = []
+        wanted = dict.fromkeys(one.ref for one in unique)
         if len(unique) > SINGLE_READS:
-            wanted = dict.fromkeys(left)
             for states in (OPEN_SEARCH, CLOSED_SEARCH):
-                yield from self._by_search(states, unique, wanted, disputes)
-            left = list(wanted)
-        yield from self._singly(left, disputes)
+                yield from self._by_search(wanted_states(states, _window(unique)), wanted, disputes, faults)
+        yield from self._singly(list(wanted), disputes, faults)
+        if faults:
+            raise faults[0]
 
     def document(self, ref: str) -> Document:
         """The invoice as it stands; raises Missing, and Garbled where it is another account's."""
@@ -64,9 +67,10 @@ class Reader:
         losses = Disputes(self._api, wanted=self._with_disputes).of(sources(doc))
         return observe(doc, losses)
 
-    def _singly(self, refs: Sequence[str], disputes: Disputes) -> Iterator[Observation]:
+    def _singly(
+        self, refs: Sequence[str], disputes: Disputes, faults: list[WispbillError]
+    ) -> Iterator[Observation]:
         waiting = iter(refs)
-        fault: WispbillError | None = None
         while chunk := list(islice(waiting, CHUNK)):
             docs: list[Document] = []
             for ref in chunk:
@@ -74,41 +78,56 @@ class Reader:
                     docs.append(self.document(ref))
                 except Missing:
                     yield Observation.missing(ref)
-                except (Garbled, Rejected) as error:  # this one only, perhaps
-                    fault = fault or error
-                except WispbillError as error:
-                    yield from _told(docs, disputes)
-                    raise error from None
-            yield from _told(docs, disputes)
-        if fault is not None:
-            raise fault
+                except (Garbled, Rejected) as error:
+                    faults.append(error)
+                except WispbillError:
+                    yield from _told(docs, disputes, faults)
+                    raise
+            yield from _told(docs, disputes, faults)
 
     def _by_search(
-        self, states: Sequence[str], asked: Sequence[Asked], wanted: dict[str, None], disputes: Disputes
+        self, body: Document, wanted: dict[str, None], disputes: Disputes, faults: list[WispbillError]
     ) -> Iterator[Observation]:
         """The pages of these states, as long as there are fewer of them than refs to read; takes out of
         `wanted` what it answers."""
-        body, page = wanted_states(states, _window(asked)), 1
+        page = 1
         while wanted:
             seen = search(self._api, body, page)
-            hits = [doc for doc in seen.rows if doc["id"] in wanted and _tells_enough(doc)]
-            for doc in hits:
-                wanted.pop(doc["id"], None)
-            yield from _told(list({doc["id"]: doc for doc in hits}.values()), disputes)
+            hits = {doc["id"]: doc for doc in seen.rows if doc["id"] in wanted and _tells_enough(doc)}
+            for ref in hits:
+                del wanted[ref]
+            yield from _told(list(hits.values()), disputes, faults)
             page += 1
             if page > seen.pages or seen.pages - page >= len(wanted) or not seen.rows:
                 return
 
 
-def _told(docs: Sequence[Document], disputes: Disputes) -> Iterator[Observation]:
-    losses = disputes.of(source for doc in docs for source in sources(doc))
+def _told(docs: Sequence[Document], disputes: Disputes, faults: list[WispbillError]) -> Iterator[Observation]:
+    """What these say, with what is disputed of their payments; one that says nonsense stops no other."""
+    paid: list[str] = []
     for doc in docs:
-        yield observe(doc, losses, whole=_says_when(doc) or doc.get("status") in SETTLED)
+        with suppress(Garbled):  # said again below
+            paid += sources(doc)
+    losses = disputes.of(paid)
+    for doc in docs:
+        try:
+            seen = observe(doc, losses, whole=_says_when(doc) or doc.get("status") in SETTLED)
+        except Garbled as error:
+            faults.append(error)
+        else:
+            yield seen
 
 
 def _tells_enough(row: Document) -> bool:
     """Whether a row can stand for the invoice. Search lags, so that one which does not say when it changed
     is believed only in the plain states."""
+    try:
+        return _is_enough(row)
+    except Garbled:
+        return False
+
+
+def _is_enough(row: Document) -> bool:
     if not isinstance(row.get("amount"), dict) or not isinstance(row.get("detail"), dict):
         return False
     if row.get("status") in SETTLED:

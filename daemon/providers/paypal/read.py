@@ -77,7 +77,9 @@ def paid_total(doc: Document, total: Money) -> Money:
         return from_doc(paid, "paid amount")
     rows = transactions(doc, "payments")
     if rows and all(row.get("amount") is not None for row in rows):
-        return Money.total((from_doc(row["amount"], "payment") for row in rows), total.currency)
+        amounts = [from_doc(row["amount"], "payment") for row in rows]
+        if {amount.currency for amount in amounts} == {total.currency}:
+            return Money.total(amounts, total.currency)
     return total if doc.get("status") in (*SETTLED, *REFUNDED) else Money(0, total.currency)
 
 
@@ -207,12 +209,12 @@ def _payments(ref: str, doc: Document, rows: list[Document]) -> Iterable[Fact]:
 
 
 def _refunds(ref: str, doc: Document, total: Money) -> Iterable[Fact]:
-    told = Money(0, total.currency)
+    told = 0
     for place, row in enumerate(transactions(doc, "refunds")):
         if row.get("amount") is None:
             continue
         amount = from_doc(row["amount"], "refund")
-        told += amount
+        told += amount.minor
         yield Fact(
             FactKind.REFUND,
             str(row.get("refund_id") or f"{ref}:refund:{place}"),
@@ -220,11 +222,17 @@ def _refunds(ref: str, doc: Document, total: Money) -> Iterable[Fact]:
             _midnight(row.get("refund_date")),
             transaction_id=row.get("refund_id"),
         )
+    whole = _refunded(doc, total)
+    yield Fact(FactKind.REFUND, f"{ref}:refunds", Money(whole.minor - told, whole.currency))
+
+
+def _refunded(doc: Document, total: Money) -> Money:
+    """All that was given back, as the sum or else the state tells; 0 where neither does."""
     whole = part(doc, "refunds").get("refund_amount")
-    if whole is None and doc.get("status") in ("REFUNDED", "MARKED_AS_REFUNDED"):
-        yield Fact(FactKind.REFUND, f"{ref}:refunds", paid_total(doc, total) - told)
-    elif whole is not None:
-        yield Fact(FactKind.REFUND, f"{ref}:refunds", from_doc(whole, "refunds") - told)
+    if whole is not None:
+        return from_doc(whole, "refunds")
+    is_whole = doc.get("status") in ("REFUNDED", "MARKED_AS_REFUNDED")
+    return paid_total(doc, total) if is_whole else Money(0, total.currency)
 
 
 def _disputes(row: Document, losses: Losses) -> Iterable[Fact]:
