@@ -208,6 +208,20 @@ def test_a_dead_grant_names_the_command_that_settles_it(office: Office) -> None:
     assert office.json("integrations", "show", name)["state"] == "active"
 
 
+def test_an_invoice_that_waits_for_a_consent_says_what_ends_the_waiting(office: Office) -> None:
+    office.an_app()
+    name = office.connected()
+    office.a_customer()
+    office.an_invoice()
+    office.server.kill()
+    office.clock.move(hours=1)
+    office.ran("pull", "--integration", name, code=1)
+
+    said = office.run("explain", "1001").output
+
+    assert "wispbill integrations authorize ledger" in said
+
+
 def test_status_counts_down_to_the_end_of_a_consent(office: Office) -> None:
     office.an_app()
     name = office.connected()
