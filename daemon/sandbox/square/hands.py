@@ -6,7 +6,7 @@ from daemon.model import DocStatus
 from daemon.sandbox.double import Hands, Standing
 from daemon.sandbox.square.reckoning import reckon
 from daemon.sandbox.square.tables import Doc
-from daemon.sandbox.square.world import Switches, World, stamped
+from daemon.sandbox.square.world import CLOSED, Switches, World, stamped
 
 _STATUS = {
     "DRAFT": DocStatus.DRAFT,
@@ -220,6 +220,8 @@ class SquareAccount(Hands):
 
     def edit(self, ref: str, total: int) -> None:
         invoice, world = self.invoice(ref), self.world
+        if invoice["status"] in (*CLOSED, "PAYMENT_PENDING"):
+            raise ValueError(invoice["status"])
         order = world.orders.get(invoice["order_id"]) or {}
         currency = order["total_money"]["currency"]
         price = {"amount": total, "currency": currency}

@@ -27,6 +27,8 @@ READS = (
     "DISPUTES_READ",
 )
 WRITES = ("INVOICES_WRITE", "ORDERS_WRITE", "CUSTOMERS_WRITE")
+CLOSED = ("CANCELED", "FAILED")
+"""What moves no more, whatever becomes of the money on it."""
 SCOPES = frozenset((*READS, *WRITES))
 RETRIES_S = (60.0, 120.0, 240.0, 480.0, 960.0, 1920.0, *[3600.0] * 23)
 """1, 2, 4, 8, 16, 32 minutes, then hourly; a day in all."""
@@ -118,12 +120,14 @@ class World:
         request["total_completed_amount_money"] = {**money, "amount": told}
         rounding = request.get("rounding_adjustment_included_money", {}).get("amount", 0)
         due = money["amount"] - amount + rounding
-        invoice["next_payment_amount_money"] = {**money, "amount": max(due, 0)}
-        invoice["status"] = _status(amount=amount, refunded=refunded, due=due, pending=bool(pending))
-        self._settle_order(invoice, due)
+        closed = invoice["status"] in CLOSED
+        if not closed:
+            invoice["status"] = _status(amount=amount, refunded=refunded, due=due, pending=bool(pending))
+        invoice["next_payment_amount_money"] = {**money, "amount": 0 if closed else max(due, 0)}
+        self._settle_order(invoice, due, closed=closed)
         return self.keep(self.invoices, invoice)
 
-    def _settle_order(self, invoice: Doc, due: int) -> None:
+    def _settle_order(self, invoice: Doc, due: int, *, closed: bool) -> None:
         order = self.orders.get(invoice["order_id"]) or {}
         rows = self.payments_of(invoice)
         tenders = [_tender(one) for one in rows if one["status"] in ("COMPLETED", "PENDING")]
@@ -132,7 +136,7 @@ class World:
         ]
         order["tenders"] = tenders
         order["net_amount_due_money"] = {**order["total_money"], "amount": max(due, 0)}
-        order["state"] = "COMPLETED" if due <= 0 else "OPEN"
+        order["state"] = "CANCELED" if closed else "COMPLETED" if due <= 0 else "OPEN"
         self.keep(self.orders, order)
         self.emit("order.updated", "order_updated", order["id"], {"order_updated": {"order_id": order["id"]}})
 

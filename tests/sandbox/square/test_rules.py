@@ -503,6 +503,19 @@ def test_disputes_are_listed_by_state() -> None:
     assert bench.refusal("GET", "/v2/disputes", states="OPEN")[1] == "INVALID_ENUM_VALUE"
 
 
+def test_what_is_cancelled_stays_so_whatever_becomes_of_its_money() -> None:
+    bench = Bench()
+    ref = bench.published()["id"]
+    bench.account.take(ref, "CASH", 1000)
+    bench.account.void(ref)
+    bench.account.refund(ref, 500)
+    bench.account.reverse(ref)
+
+    invoice = bench.invoice(ref)
+    assert (invoice["status"], invoice["next_payment_amount_money"]["amount"]) == ("CANCELED", 0)
+    assert bench.get(f"/v2/orders/{invoice['order_id']}")["order"]["state"] == "CANCELED"
+
+
 def test_nobody_pays_more_than_is_due_or_what_is_closed() -> None:
     bench = Bench()
     ref = bench.published()["id"]
