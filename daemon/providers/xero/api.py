@@ -175,7 +175,8 @@ def faults_of(row: Document) -> str:
 
 
 def is_refused(row: Document) -> bool:
-    return row.get("StatusAttributeString") == "ERROR" or bool(row.get("ValidationErrors"))
+    said = row.get("HasErrors") is True or row.get("HasValidationErrors") is True
+    return said or row.get("StatusAttributeString") == "ERROR" or bool(row.get("ValidationErrors"))
 
 
 def looked(

@@ -24,15 +24,17 @@ OVERLAP = timedelta(minutes=10)
 CREDITS_EVERY = 4
 SMALLEST = 20
 TOLD = 500
+STATUSES = "AUTHORISED,PAID,VOIDED,DELETED"
+"""Not the drafts: ours are on their way, and the others are none of ours."""
 _NAMES = {"invoices": "Invoices", "payments": "Payments", "credits": "CreditNotes"}
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """`since`: everything before has been read; `credits`: every credit note before, which are not read in
-    every run. Inside a run: `stage` and `page` are what comes next, from
-    `at` on; `until` where `since` moves when the run is whole; `told` the invoices that this run has told,
-    with their times, since their payments need no second look. Times are milliseconds. `run` counts."""
+    every run. Inside a run: `stage` and `page` are what comes next, from `at` on; `until` where `since`
+    moves when the run is whole; `told` the invoices that this run has told, with their times, since their
+    payments need no second look. Times are milliseconds. `run` counts."""
 
     since: int
     credits: int | None = None
@@ -110,7 +112,7 @@ class Feed:
         since = from_micros(cursor.start * 1000)
         params = {"page": str(cursor.page), "pageSize": str(cursor.size), "order": "UpdatedDateUTC ASC"}
         if cursor.stage == "invoices":
-            params |= {"createdByMyApp": "true", "unitdp": "4"}
+            params |= {"createdByMyApp": "true", "Statuses": STATUSES, "unitdp": "4"}
         elif cursor.stage == "payments":
             params |= {"where": 'PaymentType=="ACCRECPAYMENT"'}
         return self._api.modified(_NAMES[cursor.stage], since, **params)
@@ -135,8 +137,7 @@ class Feed:
     def _invoices(
         self, found: Sequence[Document]
     ) -> tuple[tuple[Observation, ...], tuple[Hint, ...], tuple[str, ...]]:
-        """One that cannot be read is read again by itself, so that it holds up no other. A draft is one of
-        ours on its way, or one of the office's."""
+        """One that cannot be read is read again by itself, so that it holds up no other."""
         seen, hints = [], []
         for row in found:
             try:

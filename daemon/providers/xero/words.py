@@ -49,11 +49,13 @@ LIMITS = (
 )
 APP_LIMITS = (Limit("", 10_000, 60, name="appminute"),)
 
+NOBODY = "00000000-0000-0000-0000-000000000000"
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 
 
 def is_guid(text: object) -> bool:
-    return isinstance(text, str) and bool(GUID.fullmatch(text.lower()))
+    """An id that names something: Xero writes one of zeros where there is nothing."""
+    return isinstance(text, str) and text != NOBODY and bool(GUID.fullmatch(text.lower()))
 
 
 def refused(code: str, message: str) -> Rejected:
