@@ -42,6 +42,7 @@ from daemon.store.database import Store
 from daemon.store.leases import Lease
 from daemon.store.settling import Outcome, settle
 from daemon.store.steps import Row
+from daemon.wire.departure import LEAVES_WITHIN_S
 
 LEASE_MARGIN_S = 5
 
@@ -81,7 +82,7 @@ class Book:
         return StepRules(
             key_window_s=self.can.key_window_s,
             lookup_lag_s=self.can.lookup_lag_s if lag_s is None else lag_s,
-            settle_s=self.can.settle_s,
+            settle_s=self.can.settle_s + LEAVES_WITHIN_S,
             look_first=look_first or self.look_first,
         )
 

@@ -12,6 +12,7 @@ from daemon.errors import Garbled, Rejected
 from daemon.model import Document, LookMany, SendMany
 from daemon.policy import Move, StepRules, next_move
 from daemon.store.steps import Row
+from daemon.wire.departure import LEAVES_WITHIN_S, leaving_by
 
 if TYPE_CHECKING:
     from daemon.store.journal import Book, StoredJournal
@@ -73,7 +74,8 @@ def _mark_and_send(
     if not parts:
         return
     rows = book.mark([(part.journal, part.row) for part in parts])
-    answers = _asked(send, [(row.body, row.key) for row in rows])
+    with leaving_by(book.store.clock.monotonic() + LEAVES_WITHIN_S):
+        answers = _asked(send, [(row.body, row.key) for row in rows])
     refused: list[tuple[_Part, Rejected]] = []
     for part, row, answer in zip(parts, rows, answers, strict=True):
         part.row = row

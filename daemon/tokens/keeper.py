@@ -34,6 +34,7 @@ from daemon.providers.oauth import OAuth, TokenSet
 from daemon.store import apps, grants, records
 from daemon.store.grants import Life, Tokens, Turn
 from daemon.tokens.desk import TokenDesk
+from daemon.wire.departure import aside
 
 PATIENCE_S = 20.0
 """How long a caller waits for another's refresh before it comes again later: less than a worker has promised
@@ -187,11 +188,13 @@ class GrantKeeper:
         try:
             turn.mark()
             try:
-                return oauth.refresh(token)
+                with aside():
+                    return oauth.refresh(token)
             except (OutcomeUnknown, Garbled) as error:
                 log.warning("grant.answer_lost", grant=turn.grant_id, code=error.code)
                 turn.mark()
-                return oauth.refresh(token)
+                with aside():
+                    return oauth.refresh(token)
         except Unauthorised as error:
             if isinstance(error, GrantDead):
                 raise

@@ -17,6 +17,7 @@ from daemon.store import records
 from daemon.store.grants import USED_SHARE
 from daemon.store.secrets import CREDENTIALS, TOKENS
 from daemon.tokens.desk import TokenDesk
+from daemon.wire.departure import aside
 
 log = structlog.get_logger()
 
@@ -65,7 +66,8 @@ class MintKeeper:
 
     def _minted(self) -> Minted:
         asked_at = self._desk.clock.now()
-        answer = self._mint()
+        with aside():
+            answer = self._mint()
         fresh = Minted(answer.access, asked_at + timedelta(seconds=answer.expires_in_s * USED_SHARE))
         self._store(fresh)
         return fresh

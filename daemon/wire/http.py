@@ -12,8 +12,9 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx
 
 from daemon.clock import Clock
-from daemon.errors import Garbled, OutcomeUnknown, Stopping, Unreachable
+from daemon.errors import Garbled, OutcomeUnknown, Stopping, Throttled, Unreachable
 from daemon.wire.deadline import Deadline, DeadlineTransport
+from daemon.wire.departure import depart
 from daemon.wire.protocol import Gate, Reply
 
 DEADLINE_S = 45.0
@@ -92,6 +93,9 @@ class HttpWire:
         except httpx.InvalidURL as error:
             raise Unreachable(f"the address of {self.party} is not a URL", party=self.party) from error
         self._gate.enter(scope)
+        if not depart(self._clock.monotonic()):
+            self._gate.leave(scope, ok=True)
+            raise Throttled("held up for too long; nothing was sent", party=self.party, retry_after=1)
         ok = False
         try:
             if self._beat is not None:

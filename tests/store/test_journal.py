@@ -26,6 +26,7 @@ from daemon.model import Capabilities, Document, StepState
 from daemon.store import integrations, journal, leases, steps
 from daemon.store.database import Store
 from daemon.store.journal import Book, StoredJournal
+from daemon.wire.departure import LEAVES_WITHIN_S
 from tests.builders import Builders
 from tests.fakes import FrozenClock
 
@@ -246,7 +247,7 @@ def test_what_is_not_found_waits_for_lag_and_settling_from_the_last_send(bench: 
     bench.there.before = [OutcomeUnknown()]
     with pytest.raises(OutcomeUnknown):
         bench.do()
-    bench.clock.move(119)
+    bench.clock.move(119 + LEAVES_WITHIN_S)
 
     with pytest.raises(NotYet) as caught:
         bench.do()
@@ -307,7 +308,7 @@ def test_a_step_may_look_without_lag(bench: Bench) -> None:
     bench.there.before = [OutcomeUnknown()]
     with pytest.raises(OutcomeUnknown):
         bench.do(lag_s=0)
-    bench.clock.move(60)
+    bench.clock.move(60 + LEAVES_WITHIN_S)
 
     assert bench.do(lag_s=0) == {"id": "doc_1"}
 
@@ -386,7 +387,7 @@ def test_a_refusal_after_a_doubt_that_left_nothing_ends_as_refused(bench: Bench)
         bench.do()
     with pytest.raises(NotYet):
         bench.do()
-    bench.clock.move(120)
+    bench.clock.move(120 + LEAVES_WITHIN_S)
 
     with pytest.raises(Rejected):
         bench.do()
