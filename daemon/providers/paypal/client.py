@@ -73,16 +73,13 @@ class Api:
             raise Unauthorised("nobody keeps PayPal's token", party=PARTY)
         url = f"{self._base}/" + "/".join(quote(part, safe="") for part in path)
         sent = {"Accept": "application/json", **(headers or {})}
-        content = None
         if body is not None:
-            content = json.dumps(body).encode()
             sent["Content-Type"] = "application/json"
+        content = None if body is None else json.dumps(body).encode()
 
         def call(token: SecretStr) -> Reply:
-            signed = {**sent, "Authorization": f"Bearer {token.get_secret_value()}"}
-            return self._wire.request(
-                method, url, headers=signed, params=params or None, body=content, scope=scope
-            )
+            sent["Authorization"] = f"Bearer {token.get_secret_value()}"
+            return self._wire.request(method, url, headers=sent, params=params, body=content, scope=scope)
 
         token = self._tokens.access()
         reply = call(token)

@@ -124,13 +124,9 @@ def record(ledger: Ledger, invoice: Invoice, given: Doc) -> Payment:
     )
     on = date.fromisoformat(given.get("payment_date") or ledger.today.isoformat())
     payment = Payment(
-        f"EXTR-{ledger.token(16)}",
-        Decimal(amount["value"]),
-        on,
-        given["method"],
-        external=True,
-        note=given.get("note", ""),
+        f"EXTR-{ledger.token(16)}", Decimal(amount["value"]), on, given["method"], external=True
     )
+    payment.note = given.get("note", "")
     take(ledger, invoice, payment)
     return payment
 

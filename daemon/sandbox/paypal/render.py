@@ -64,27 +64,32 @@ def invoice_doc(ledger: Ledger, invoice: Invoice) -> Doc:
         "due_amount": shown(due(ledger, invoice), currency),
         "links": links(ledger, invoice),
     }
+    return document | _payments(ledger, invoice) | _refunds(invoice)
+
+
+def _payments(ledger: Ledger, invoice: Invoice) -> Doc:
     payments = listed(ledger, invoice)
-    if payments:
-        document["payments"] = {
-            "paid_amount": shown(sum((one.amount for one in payments), Decimal(0)), currency),
-            "transactions": [_payment(one, currency) for one in payments],
+    if not payments:
+        return {}
+    paid = shown(sum((one.amount for one in payments), Decimal(0)), invoice.currency)
+    rows = [_payment(one, invoice.currency) for one in payments]
+    return {"payments": {"paid_amount": paid, "transactions": rows}}
+
+
+def _refunds(invoice: Invoice) -> Doc:
+    if not invoice.refunds:
+        return {}
+    rows = [
+        {
+            "type": "EXTERNAL" if one.external else "PAYPAL",
+            "refund_id": one.id,
+            "refund_date": one.on.isoformat(),
+            "method": "OTHER" if one.external else "PAYPAL",
+            "amount": shown(one.amount, invoice.currency),
         }
-    if invoice.refunds:
-        document["refunds"] = {
-            "refund_amount": shown(invoice.refunded, currency),
-            "transactions": [
-                {
-                    "type": "EXTERNAL" if one.external else "PAYPAL",
-                    "refund_id": one.id,
-                    "refund_date": one.on.isoformat(),
-                    "method": "OTHER" if one.external else "PAYPAL",
-                    "amount": shown(one.amount, currency),
-                }
-                for one in invoice.refunds
-            ],
-        }
-    return document
+        for one in invoice.refunds
+    ]
+    return {"refunds": {"refund_amount": shown(invoice.refunded, invoice.currency), "transactions": rows}}
 
 
 def row(document: Doc, fields: Collection[str], *, update_time: bool) -> Doc:
