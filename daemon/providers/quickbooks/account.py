@@ -5,8 +5,8 @@ from __future__ import annotations
 from daemon.errors import Missing
 from daemon.model import AccountInfo, Document, Mode
 from daemon.providers.quickbooks.api import Api, entity_in, quoted
-from daemon.providers.quickbooks.read import value_of
 from daemon.providers.quickbooks.setup import US_CODES, QuickBooksSettings
+from daemon.providers.quickbooks.shapes import part, rows, value_of
 from daemon.providers.quickbooks.words import LAPSED
 
 _SHOWN = 10
@@ -45,7 +45,7 @@ def _part(api: Api, path: str, name: str) -> Document:
 
 def _subscription(info: Document) -> list[str]:
     """Its place is not certain: the company's own field, or one of its named values."""
-    values = [row for row in info.get("NameValue") or () if isinstance(row, dict)]
+    values = rows(info, "NameValue")
     named = [row.get("Value") for row in values if row.get("Name") == "SubscriptionStatus"]
     for state in (info.get("SubscriptionStatus"), *named):
         if isinstance(state, str) and state.upper() in LAPSED:
@@ -54,7 +54,7 @@ def _subscription(info: Document) -> list[str]:
 
 
 def _numbering(prefs: Document, settings: QuickBooksSettings) -> list[str]:
-    custom = (prefs.get("SalesFormsPrefs") or {}).get("CustomTxnNumbers")
+    custom = part(prefs, "SalesFormsPrefs").get("CustomTxnNumbers")
     if settings.numbering == "ours" and custom is False:
         return [
             "Custom transaction numbers: turn them on (Account and settings, Sales), or set numbering to "
@@ -65,13 +65,13 @@ def _numbering(prefs: Document, settings: QuickBooksSettings) -> list[str]:
 
 def _item(api: Api, settings: QuickBooksSettings) -> list[str]:
     if not settings.item:
-        rows = api.query("Item", "where Active = true", most=100)
-        choice = [f"{row['Id']} {row.get('Name')}" for row in rows if row.get("Type") in _SELLABLE][:_SHOWN]
+        items = api.query("Item", "where Active = true", most=100)
+        choice = [f"{row['Id']} {row.get('Name')}" for row in items if row.get("Type") in _SELLABLE][:_SHOWN]
         return [f"Product or service: choose one of {', '.join(choice) or 'none: create a service first'}"]
-    rows = api.query("Item", f"where Id = {quoted([settings.item])} and Active in (true, false)")
-    if not rows:
+    found = api.query("Item", f"where Id = {quoted([settings.item])} and Active in (true, false)")
+    if not found:
         return [f"Product or service: there is no item {settings.item}"]
-    row = rows[0]
+    row = found[0]
     if row.get("Active") is False:
         return [f"Product or service: the item {settings.item} is inactive"]
     if row.get("Type") not in _SELLABLE:
@@ -83,7 +83,7 @@ def _item(api: Api, settings: QuickBooksSettings) -> list[str]:
 
 def _tax(api: Api, prefs: Document, info: Document, settings: QuickBooksSettings) -> list[str]:
     codes = {*settings.tax_codes.values(), settings.untaxed_code, settings.us_tax_code} - {""}
-    taxed = (prefs.get("TaxPrefs") or {}).get("UsingSalesTax") is True
+    taxed = part(prefs, "TaxPrefs").get("UsingSalesTax") is True
     if codes and not taxed:
         return ["Sales tax: it is not set up in QuickBooks, and the settings name tax codes"]
     if taxed and not codes and info.get("Country") not in ("US", "USA", None):
@@ -100,8 +100,8 @@ def _tax(api: Api, prefs: Document, info: Document, settings: QuickBooksSettings
 def _term(api: Api, settings: QuickBooksSettings) -> list[str]:
     if not settings.term:
         return []
-    rows = api.query("Term", f"where Id = {quoted([settings.term])}")
-    return [] if rows else [f"Terms: there are no active terms {settings.term}"]
+    found = api.query("Term", f"where Id = {quoted([settings.term])}")
+    return [] if found else [f"Terms: there are no active terms {settings.term}"]
 
 
 def _currencies(api: Api, prefs: Document, settings: QuickBooksSettings) -> tuple[tuple[str, ...], list[str]]:
@@ -124,7 +124,7 @@ def _currencies(api: Api, prefs: Document, settings: QuickBooksSettings) -> tupl
 
 def _notes(prefs: Document) -> tuple[str, ...]:
     notes = ["Writing was not tried: a test creates nothing."]
-    if (prefs.get("TaxPrefs") or {}).get("PartnerTaxEnabled"):
+    if part(prefs, "TaxPrefs").get("PartnerTaxEnabled"):
         notes.append(
             "Automated sales tax is on: QuickBooks reckons the tax, and an invoice on which it reckons "
             "otherwise than you is not sent."
@@ -132,7 +132,7 @@ def _notes(prefs: Document) -> tuple[str, ...]:
     forms = prefs.get("SalesFormsPrefs") or {}
     if forms.get("AutoApplyCredit") or forms.get("AutoApplyPayments"):
         notes.append("Credits are applied by themselves: a fresh invoice may be paid at once.")
-    closed = (prefs.get("AccountingInfoPrefs") or {}).get("BookCloseDate")
+    closed = part(prefs, "AccountingInfoPrefs").get("BookCloseDate")
     if closed:
         notes.append(f"The books are closed until {closed}.")
     return tuple(notes)

@@ -16,6 +16,7 @@ from daemon.model.ids import our_reference
 from daemon.money import Money
 from daemon.providers.quickbooks.numbers import as_money, decimal_in, insist_on_amount, money_in, refused
 from daemon.providers.quickbooks.setup import CAPABILITIES, QuickBooksSettings
+from daemon.providers.quickbooks.shapes import part, rows
 
 _NOTE = re.compile(r"(WB-[A-Z2-7]{16})(?: (\d{1,15}(?:\.\d{1,2})?) ([A-Z]{3}))?")
 _UNNAMABLE = re.compile(r"[:\\\x00-\x1f\x7f]+")
@@ -182,11 +183,11 @@ def _day(day: date) -> str:
 def differences(body: Document, doc: Document) -> list[str]:
     """Where QuickBooks' invoice is not what was sent, in sentences; empty where it is."""
     currency = body["currency"]
-    theirs = (doc.get("CurrencyRef") or {}).get("value", currency)
+    theirs = part(doc, "CurrencyRef").get("value", currency)
     if theirs != currency:
         return [f"the invoice is in {currency} here and in {theirs} at QuickBooks"]
     found = _line_differences(body["invoice"]["Line"], doc, currency)
-    tax = money_in(doc.get("TxnTaxDetail") or {}, "TotalTax", currency)
+    tax = money_in(part(doc, "TxnTaxDetail"), "TotalTax", currency)
     if tax != Money.parse(body["tax"], currency):
         found.append(f"the tax is {body['tax']} {currency} here and {tax} at QuickBooks")
     total = money_in(doc, "TotalAmt", currency)
@@ -198,7 +199,7 @@ def differences(body: Document, doc: Document) -> list[str]:
 
 def _line_differences(sent: list[Document], doc: Document, currency: str) -> list[str]:
     """Lines of other kinds are QuickBooks' own: sub-totals, and discounts that count in the total."""
-    there = [line for line in doc.get("Line") or () if line.get("DetailType") == "SalesItemLineDetail"]
+    there = [line for line in rows(doc, "Line") if line.get("DetailType") == "SalesItemLineDetail"]
     found = []
     for place, line in enumerate(sent, 1):
         ours = Money.parse(line["Amount"], currency)
@@ -211,7 +212,7 @@ def _line_differences(sent: list[Document], doc: Document, currency: str) -> lis
             )
     for line in there[len(sent) :]:
         found.append(f"QuickBooks added a line of {money_in(line, 'Amount', currency)} that we did not send")
-    for line in doc.get("Line") or ():
+    for line in rows(doc, "Line"):
         if line.get("DetailType") == "DiscountLineDetail":
             found.append(
                 f"QuickBooks took off {as_money(decimal_in(line, 'Amount'), currency)} as a discount"

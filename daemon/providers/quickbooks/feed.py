@@ -19,6 +19,7 @@ from daemon.providers.quickbooks import read
 from daemon.providers.quickbooks.api import Api, rows_in
 from daemon.providers.quickbooks.drafts import read_note
 from daemon.providers.quickbooks.pull import Reader
+from daemon.providers.quickbooks.shapes import part, rows
 from daemon.providers.quickbooks.words import PARTY, REACH_DAYS, ROWS, TOO_LARGE
 
 ENTITIES = ("Invoice", "Payment", "CreditMemo")
@@ -147,7 +148,7 @@ class Feed:
             most=PAGE,
         )
         if len(rows) == PAGE:
-            last = _utc((rows[-1].get("MetaData") or {}).get("LastUpdatedTime"))
+            last = _utc(part(rows[-1], "MetaData").get("LastUpdatedTime"))
             same = last == start
             onward = replace(cursor, at=last, skip=cursor.skip + PAGE if same else 0)
             return replace(self._changes({entity: rows}, onward), more=True)
@@ -211,13 +212,13 @@ def _memo_hints(memos: Sequence[Document], told: set[str]) -> list[Hint]:
     return [
         _hint("CreditMemo", row, str(link["TxnId"]))
         for row in memos
-        for link in row.get("LinkedTxn") or ()
+        for link in rows(row, "LinkedTxn")
         if link.get("TxnType") == "Invoice" and link.get("TxnId") not in told
     ]
 
 
 def _hint(entity: str, row: Document, ref: str) -> Hint:
-    at = read.moment((row.get("MetaData") or {}).get("LastUpdatedTime"))
+    at = read.moment(part(row, "MetaData").get("LastUpdatedTime"))
     return Hint(f"{entity}:{row['Id']}:{row.get('SyncToken')}:{ref}", ref, at, entity)
 
 
@@ -228,9 +229,9 @@ def _rows(document: Document, entities: Sequence[str]) -> dict[str, list[Documen
     if not isinstance(responses, list) or not all(isinstance(one, dict) for one in responses):
         raise Garbled("QuickBooks' list of changes is none", party=PARTY)
     for response in responses:
-        for part in response.get("QueryResponse") or ():
+        for some in rows(response, "QueryResponse"):
             for entity in entities:
-                found[entity] += rows_in(part, entity)
+                found[entity] += rows_in(some, entity)
     return found
 
 

@@ -14,6 +14,7 @@ from daemon.providers.quickbooks.words import PARTY
 _AMOUNTS = frozenset(["Amount", "UnitPrice", "TotalAmt"])
 MAX = Decimal(10) ** 10
 """Amounts have ten digits before the point."""
+_ABSURD = Decimal(10) ** 15
 
 
 def refused(code: str, message: str) -> Rejected:
@@ -67,9 +68,12 @@ def decimal_in(document: Document, name: str) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         raise Garbled(f"QuickBooks' {name} is not a number", party=PARTY)
     try:
-        return Decimal(value)
+        number = Decimal(value)
     except InvalidOperation as error:
         raise Garbled(f"QuickBooks' {name} is not a number", party=PARTY) from error
+    if not number.is_finite() or abs(number) >= _ABSURD:
+        raise Garbled(f"QuickBooks' {name} is larger than any amount", party=PARTY)
+    return number
 
 
 def money_in(document: Document, name: str, currency: str) -> Money:

@@ -17,7 +17,7 @@ from daemon.errors import Garbled, GrantDead, InvalidInput, Rejected, Unauthoris
 from daemon.model import Document, Mode
 from daemon.providers.oauth import Consented, OAuth, TokenSet
 from daemon.providers.quickbooks.api import Api
-from daemon.providers.quickbooks.numbers import loads
+from daemon.providers.quickbooks.numbers import dumps, loads
 from daemon.providers.quickbooks.words import (
     AUTHORIZE_URL,
     LIVE_URL,
@@ -55,7 +55,7 @@ class QuickBooksOAuth(OAuth):
 
     def revoke(self, refresh: SecretStr) -> None:
         """A token that is worth nothing any more needs no revoking."""
-        body = b'{"token": "%s"}' % refresh.get_secret_value().encode()
+        body = dumps({"token": refresh.get_secret_value()}).encode()
         url = self._at(REVOKE_URL, "/v2/oauth2/tokens/revoke")
         reply = self.wire.request(
             "POST", url, headers={**self._headers(), "content-type": "application/json"}, body=body

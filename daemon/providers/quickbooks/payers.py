@@ -14,6 +14,7 @@ from daemon.providers.quickbooks.api import Api, chunks, quoted
 from daemon.providers.quickbooks.drafts import customer_body, names
 from daemon.providers.quickbooks.sending import Outcome, Sender, each
 from daemon.providers.quickbooks.setup import QuickBooksSettings
+from daemon.providers.quickbooks.shapes import text
 from daemon.providers.quickbooks.words import NAME_IN_USE
 
 _NAMES = 40
@@ -58,8 +59,8 @@ class Payers:
 
     def find(self, bodies: Sequence[Document]) -> list[Outcome | None]:
         """Our customers among those of these names, active or not."""
-        by_reference = {row.get("Notes"): row for row in self._rows(bodies) if row.get("Notes")}
-        return [_found(by_reference, body["customer"]["Notes"]) for body in bodies]
+        by_notes = {notes: row for row in self._rows(bodies) if (notes := text(row, "Notes"))}
+        return [_found(by_notes, body["customer"]["Notes"]) for body in bodies]
 
     def _rows(self, bodies: Iterable[Document]) -> list[Document]:
         """An active customer comes last, and counts."""
@@ -76,9 +77,9 @@ class Payers:
         return sorted(rows, key=lambda row: row.get("Active") is not False)
 
 
-def _found(rows: dict[object, Document], reference: str) -> Outcome | None:
+def _found(rows: dict[str, Document], reference: str) -> Outcome | None:
     for notes, row in rows.items():
-        if reference not in str(notes).split():
+        if reference not in notes.split():
             continue
         if row.get("Active") is False:
             return StepStuck(

@@ -26,6 +26,7 @@ from daemon.providers.quickbooks.drafts import accepts, differences, invoice_bod
 from daemon.providers.quickbooks.payers import Payers
 from daemon.providers.quickbooks.sending import Outcome, Sender, each, one, requestid
 from daemon.providers.quickbooks.setup import QuickBooksSettings
+from daemon.providers.quickbooks.shapes import part, value_of
 from daemon.providers.quickbooks.words import EMAIL_SENT, ITEMS, NUMBER_IN_USE, PARTY, STALE
 
 SENT_LAG_S = 0.0
@@ -161,7 +162,7 @@ class Pusher:
         live = [row for row in ours if not read.is_void(row)]
         if not live:
             return _mismatch("the invoice was voided at QuickBooks before it was sent")
-        if read.value_of(live[0].get("CustomerRef")) != body["invoice"]["CustomerRef"]["value"]:
+        if value_of(live[0].get("CustomerRef")) != body["invoice"]["CustomerRef"]["value"]:
             return _mismatch("our reference is on an invoice of another customer")
         return one(lambda: _made(body, live[0]))
 
@@ -187,7 +188,7 @@ class Pusher:
                 raise item.fault
         doc: Document = item.made["invoice"]
         if self._settings.send_email:
-            sent = {"invoice": doc["Id"], "since": (doc.get("MetaData") or {}).get("CreateTime")}
+            sent = {"invoice": doc["Id"], "since": part(doc, "MetaData").get("CreateTime")}
             (answer,) = journals.each(
                 _step("send", attempt), [(item.journal, sent)], self._send, self._were_sent, lag_s=SENT_LAG_S
             )
@@ -262,7 +263,7 @@ class Pusher:
             return error
         if read.is_void(doc):
             return _mismatch("the invoice was voided at QuickBooks before it was sent")
-        at = read.moment((doc.get("DeliveryInfo") or {}).get("DeliveryTime"))
+        at = read.moment(part(doc, "DeliveryInfo").get("DeliveryTime"))
         since = read.moment(body.get("since"))
         if doc.get("EmailStatus") != EMAIL_SENT or (at and since and at < since):
             return None

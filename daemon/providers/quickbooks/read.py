@@ -16,6 +16,7 @@ from daemon.model import DocStatus, Document, Fact, FactKind, Links, Mode, Obser
 from daemon.money import Money
 from daemon.providers.quickbooks.drafts import read_note
 from daemon.providers.quickbooks.numbers import as_money, decimal_in, plain
+from daemon.providers.quickbooks.shapes import part, rows, text, value_of
 from daemon.providers.quickbooks.words import PARTY, VOIDED
 
 _KEPT = (
@@ -65,9 +66,9 @@ def observe(doc: Document, view: View, payments: Mapping[str, Document]) -> Obse
         paid_total=as_money(paid, currency),
         facts=facts,
         covers=covers,
-        as_of=moment((doc.get("MetaData") or {}).get("LastUpdatedTime")),
+        as_of=moment(part(doc, "MetaData").get("LastUpdatedTime")),
         version=version_of(doc),
-        number=doc.get("DocNumber"),
+        number=text(doc, "DocNumber"),
         our_reference=reference,
         payer_ref=value_of(doc.get("CustomerRef")),
         due_on=_day(doc.get("DueDate")),
@@ -100,11 +101,6 @@ def currency_of(doc: Document, view: View) -> str:
     return value_of(doc.get("CurrencyRef")) or view.home_currency
 
 
-def value_of(reference: object) -> str | None:
-    value = reference.get("value") if isinstance(reference, dict) else None
-    return value if isinstance(value, str) and value else None
-
-
 def version_of(doc: Document) -> int | None:
     text = doc.get("SyncToken")
     return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else None
@@ -131,8 +127,8 @@ def linked_payments(doc: Document) -> list[str]:
     """Ids of the payments that an invoice links to."""
     return [
         str(link["TxnId"])
-        for link in doc.get("LinkedTxn") or ()
-        if isinstance(link, dict) and link.get("TxnType") == "Payment" and link.get("TxnId")
+        for link in rows(doc, "LinkedTxn")
+        if link.get("TxnType") == "Payment" and link.get("TxnId")
     ]
 
 
@@ -166,15 +162,12 @@ def _all_zero(doc: Document) -> bool:
 def _no_pieces(doc: Document) -> bool:
     """A void takes the quantities too; we never send an invoice over nothing without a piece."""
     lines = _sales_lines(doc)
-    details = [line.get("SalesItemLineDetail") or {} for line in lines]
+    details = [part(line, "SalesItemLineDetail") for line in lines]
     return bool(lines) and all("Qty" in one and decimal_in(one, "Qty") == 0 for one in details)
 
 
 def _sales_lines(doc: Document) -> list[Document]:
-    lines = doc.get("Line") or ()
-    return [
-        line for line in lines if isinstance(line, dict) and line.get("DetailType") == "SalesItemLineDetail"
-    ]
+    return [line for line in rows(doc, "Line") if line.get("DetailType") == "SalesItemLineDetail"]
 
 
 # --- what settled it ----------------------------------------------------------------------------------
@@ -198,7 +191,7 @@ def _settled_by(
     facts += _fact(FactKind.PAYMENT, f"{ref}:deposit", deposit, currency)
     credited = sum((share.credit for share in shares), ZERO)
     rest = settled - itemised - deposit
-    if any(link.get("TxnType") == "CreditMemo" for link in doc.get("LinkedTxn") or ()):
+    if any(link.get("TxnType") == "CreditMemo" for link in rows(doc, "LinkedTxn")):
         facts += _fact(FactKind.CREDIT, f"{ref}:credit", rest, currency)
         credited += rest
     over = sum((_left_over(payments[name], ref) for name in refs), ZERO)
@@ -240,27 +233,26 @@ def share_of(payment: Document, ref: str) -> Share:
         credit=credit,
         at=_noon(payment.get("TxnDate")),
         method=_name(payment.get("PaymentMethodRef")),
-        reference=payment.get("PaymentRefNum") or None,
+        reference=text(payment, "PaymentRefNum"),
     )
 
 
 def amounts_on(payment: Document) -> dict[str, Decimal]:
     """What a payment put on each invoice."""
     found: dict[str, Decimal] = {}
-    for line in payment.get("Line") or ():
-        for link in line.get("LinkedTxn") or ():
+    for line in rows(payment, "Line"):
+        for link in rows(line, "LinkedTxn"):
             if link.get("TxnType") == "Invoice" and link.get("TxnId"):
                 found[str(link["TxnId"])] = found.get(str(link["TxnId"]), ZERO) + decimal_in(line, "Amount")
     return found
 
 
 def _credits_in(payment: Document) -> Decimal:
-    lines = (payment.get("Line") or ()) if isinstance(payment.get("Line"), list) else ()
     return sum(
         (
             decimal_in(line, "Amount")
-            for line in lines
-            if any(link.get("TxnType") == "CreditMemo" for link in line.get("LinkedTxn") or ())
+            for line in rows(payment, "Line")
+            if any(link.get("TxnType") == "CreditMemo" for link in rows(line, "LinkedTxn"))
         ),
         ZERO,
     )
@@ -328,6 +320,6 @@ def _raw(doc: Document, payments: Mapping[str, Document]) -> Document:
     invoice = {name: doc[name] for name in _KEPT if name in doc}
     invoice["VoidedNote"] = str(doc.get("PrivateNote") or "").startswith(VOIDED)
     mine = [payments[name] for name in linked_payments(doc) if name in payments]
-    rows = [{name: row[name] for name in _PAYMENT_KEPT if name in row} for row in mine]
-    found: Document = plain({"invoice": invoice} | ({"payments": rows} if rows else {}))
+    kept = [{name: row[name] for name in _PAYMENT_KEPT if name in row} for row in mine]
+    found: Document = plain({"invoice": invoice} | ({"payments": kept} if kept else {}))
     return found

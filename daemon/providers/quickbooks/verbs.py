@@ -15,6 +15,7 @@ from daemon.providers.quickbooks.pull import Reader
 from daemon.providers.quickbooks.push import void_invoice
 from daemon.providers.quickbooks.sending import requestid
 from daemon.providers.quickbooks.setup import QuickBooksSettings
+from daemon.providers.quickbooks.shapes import value_of
 from daemon.providers.quickbooks.words import PARTY, STALE
 
 _NOTE = 1000
@@ -101,14 +102,14 @@ class Verbs:
             return None
         link = {"TxnId": doc["Id"], "TxnType": "Invoice"}
         payment: Document = {
-            "CustomerRef": {"value": read.value_of(doc.get("CustomerRef"))},
+            "CustomerRef": {"value": value_of(doc.get("CustomerRef"))},
             "TotalAmt": amount.text,
             "PaymentRefNum": mark,
             "Line": [{"Amount": min(amount, balance).text, "LinkedTxn": [link]}],
         }
         optional = {
             "PrivateNote": note,
-            "CurrencyRef": _reference(read.value_of(doc.get("CurrencyRef"))),
+            "CurrencyRef": _reference(value_of(doc.get("CurrencyRef"))),
             "DepositToAccountRef": _reference(self._settings.deposit_account),
             "PaymentMethodRef": _reference(self._settings.payment_method),
         }
