@@ -57,7 +57,7 @@ def refresh_grants(house: House) -> None:
         if house.stop.is_set() or not is_due(grant, house.clock.now()):
             continue
         try:
-            GrantKeeper(house.tokens, grant.id).refresh()
+            GrantKeeper(house.tokens, grant.id).refresh(grant)
         except (Stopping, LeaseLost):
             continue
         except GrantDead:
@@ -90,8 +90,7 @@ def _warn(house: House, grant: records.Grant, days: int) -> None:
     now = house.clock.now()
     rows = integrations.under(grant.id)
     ends = grants.ends_at(grant)
-    grants.warned(grant.id, days)
-    if not rows or ends is None:
+    if not grants.warned(grant.id, days) or not rows or ends is None:
         return
     names = ", ".join(row.account_name or row.id for row in rows)
     when = "ends within a day" if days == 1 else f"ends within {days} days"

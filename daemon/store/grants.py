@@ -290,9 +290,10 @@ def due_warning(grant: records.Grant, now: datetime) -> int | None:
     return days
 
 
-def warned(grant_id: str, days: int) -> None:
-    """Inside a transaction."""
-    Grant.update(warned_days=days).where(Grant.id == grant_id).execute()
+def warned(grant_id: str, days: int) -> bool:
+    """Inside a transaction: note that this threshold is told; False where another daemon told it."""
+    untold = Grant.warned_days.is_null() | (Grant.warned_days > days)
+    return bool(Grant.update(warned_days=days).where((Grant.id == grant_id) & untold).execute())
 
 
 def drop_dead_owners(store: Store, is_alive: Any) -> None:

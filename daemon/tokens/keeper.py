@@ -85,11 +85,9 @@ class GrantKeeper:
         grant, held = self._look()
         return held.access if is_other(grant, held) else self._renew(is_other, usable=False)
 
-    def refresh(self) -> None:
-        """Refresh now, whatever the age of the access token, unless it was done since the call."""
-        before = grants.get(self.grant_id).refreshed_at
-        self._look()
-        self._renew(lambda grant, _held: grant.refreshed_at != before, usable=False)
+    def refresh(self, seen: records.Grant) -> None:
+        """Refresh, whatever the age of the access token, unless it was done since the row was `seen`."""
+        self._renew(lambda grant, _held: grant.refreshed_at != seen.refreshed_at, usable=False)
 
     def _look(self) -> tuple[records.Grant, Tokens]:
         """The row and its tokens. Raises GrantDead, VaultError; Throttled where another grant has taken its

@@ -10,6 +10,7 @@ from daemon.jobs.visit import visit
 from daemon.model import IntegrationState
 from daemon.store import certificates, grants, integrations, links, records
 from daemon.store.tables import Certificate, Consent, Event, Secret
+from daemon.tokens import GrantKeeper
 from tests.builders import Builders
 from tests.connect.conftest import Office, database_url, office, postgres_store, postgres_url
 from tests.fakes import Lines
@@ -43,6 +44,23 @@ def test_tokens_are_refreshed_ahead_so_that_no_push_waits_for_it(
     run(office)
     run(office)
     assert office.server.refreshes() == 1
+
+
+def test_what_another_daemon_refreshed_and_told_meanwhile_is_not_done_again(
+    office: Office, joined: records.Integration
+) -> None:
+    assert office.house.tokens is not None
+    office.clock.move(DAY * 16)
+    seen = grants.get(str(joined.grant_id))
+    run(office)
+    told = Event.select().where(Event.type == "grant.expires").count()
+    assert (office.server.refreshes(), told) == (1, 1)
+
+    GrantKeeper(office.house.tokens, seen.id).refresh(seen)
+    office.house.store.write("test", lambda: keepalive._warn(office.house, seen, 30))
+
+    told = Event.select().where(Event.type == "grant.expires").count()
+    assert (office.server.refreshes(), told) == (1, 1)
 
 
 def test_an_idle_grant_is_refreshed_once_a_day(office: Office, joined: records.Integration) -> None:
