@@ -10,9 +10,10 @@ import pytest
 from daemon.house import House
 from daemon.model import DocStatus, PaymentStatus, SyncState
 from daemon.providers.base import Provider
+from daemon.sandbox.faults import FaultKind
 from daemon.store import customers, integrations, links, records
 from tests.builders import Builders, invoice_of
-from tests.fakes import FrozenClock, Shop
+from tests.fakes import FrozenClock, SeededEntropy, Shop
 from tests.jobs.running import run_pull, run_push
 from tests.providers.xero_bench import XeroBench
 
@@ -141,3 +142,65 @@ def test_a_removed_payment_re_opens_the_invoice(
             run_pull(at_xero, integrations.get(None, integration.id))
 
     assert invoice_of(at_xero, link).payment_status == PaymentStatus.OPEN
+
+
+HARM = [
+    FaultKind.REFUSED,
+    FaultKind.TIMEOUT_BEFORE,
+    FaultKind.TIMEOUT_AFTER,
+    FaultKind.RESET_AFTER,
+    FaultKind.THROTTLED,
+    FaultKind.ERROR_BEFORE,
+    FaultKind.ERROR_STORED,
+    FaultKind.ERROR_AFTER,
+    FaultKind.GARBLED,
+    FaultKind.HTML,
+    FaultKind.EMPTY,
+    FaultKind.REDIRECT,
+]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_after_bad_days_each_invoice_stands_once_and_its_money_is_seen(
+    at_xero: House, make: Builders, integration: records.Integration, bench: XeroBench, seed: int
+) -> None:
+    """Calls fail in every way, more than one in three; some invoices are paid, some payments removed."""
+    assert isinstance(at_xero.providers, XeroShop)
+    at_xero.providers.send_email = bool(seed % 2)
+    bench.account.books.touched_by_payments = bool(seed % 3)
+    people = SeededEntropy(seed)
+    sent = waiting(make, integration, 12)
+    bench.keeper.ends = next(iter(bench.double.identity.access.values())).expires = 1e9  # tokens: elsewhere
+    bench.double.faults.set_odds(dict.fromkeys(HARM, 0.03), SeededEntropy(seed))
+    for day in range(30):
+        if day == 20:
+            bench.double.faults.clear()
+        for job in (run_push, run_pull):
+            job(at_xero, integrations.get(None, integration.id))
+        _act(bench, people)
+        bench.clock.move(hours=2)
+
+    bench.clock.move(hours=30)
+    for _ in range(4):
+        run_pull(at_xero, integrations.get(None, integration.id))
+        bench.clock.move(hours=2)
+
+    standing = {one.ref: one for one in bench.account.standing()}
+    assert {state(link) for link in sent} == {SyncState.SYNCED}
+    assert len(standing) == len({one.reference for one in standing.values()}) == bench.payers() == 12
+    assert {one.sent for one in standing.values()} == {seed % 2}
+    for link in sent:
+        there = standing[links.get(link.id).external_id or ""]
+        seen = invoice_of(at_xero, link)
+        assert (seen.payment_status == PaymentStatus.PAID) is (there.status is DocStatus.PAID)
+
+
+def _act(bench: XeroBench, people: SeededEntropy) -> None:
+    """Somebody pays, or the office takes a payment back."""
+    live = [one for one in bench.account.standing() if one.status in (DocStatus.OPEN, DocStatus.PAID)]
+    if live and people.fraction() < 0.5:
+        one = live[int(people.fraction() * len(live))]
+        if one.status is DocStatus.OPEN:
+            bench.account.pay(one.ref, None if people.fraction() < 0.7 else 100)
+        else:
+            bench.account.reverse(one.ref)

@@ -372,6 +372,22 @@ def test_a_days_e_mails_that_are_used_up_are_waited_for() -> None:
     assert [one.sent for one in bench.account.standing()] == [1, 1, 1]
 
 
+def test_twenty_five_e_mails_are_sent_and_a_refusal_to_send_more_stops_the_rest() -> None:
+    bench = XeroBench(email_limit=12)
+    drafts, journals = [a_draft(n, payer=str(n)) for n in range(25)], PlainJournals()
+
+    results = push(bench, drafts, journals)
+
+    assert [result.pushed is not None for result in results] == [True] * 12 + [False] * 13
+    assert sum(n for path, n in bench.network.seen().items() if path.endswith("/Email")) == 13
+    bench.pass_time(25 * 3600)
+    bench.account.books.email_limit = 100
+    push(bench, drafts, journals)
+    bench.pass_time(3600)
+    assert len(refs(push(bench, drafts, journals))) == 25
+    assert {one.sent for one in bench.account.standing()} == {1}
+
+
 def test_without_an_address_nothing_is_sent_where_xero_is_to_mail() -> None:
     bench = XeroBench()
     draft = a_draft(1)

@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from daemon.clock import SystemClock
 from daemon.model import Delivery, DocStatus, InvoiceDraft, LineDraft, Mode, PayerDraft
 from daemon.model.ids import our_reference
 from daemon.money import Money
@@ -158,7 +157,7 @@ class XeroBench(Bench):
         self.postings: list[Delivery] = []
 
     def wire(self) -> HttpWire:
-        return HttpWire("Xero", gate=self.gate, clock=SystemClock(), transport=self.spoiling)
+        return HttpWire("Xero", gate=self.gate, clock=self.clock, transport=self.spoiling)
 
     def oauth(self) -> XeroOAuth:
         registration = AppRegistration(CLIENT_ID, SecretStr(CLIENT_SECRET), REDIRECT, Mode.LIVE)

@@ -255,7 +255,7 @@ class Documents:
 
     def _listed(self, **params: str) -> list[Document]:
         """`page` is always sent: without it lines and payments are left out."""
-        answer = self._api.get("Invoices", **{**params, "page": "1", "pageSize": "100", "unitdp": "4"})
+        answer = self._api.get("Invoices", **{**params, "page": "1", "pageSize": "500", "unitdp": "4"})
         return rows(answer, "Invoices")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from daemon.errors import Rejected, StepStuck
+from daemon.errors import Rejected, StepStuck, Stopping, Throttled, Unauthorised, Unreachable
 from daemon.model import (
     Document,
     InvoiceDraft,
@@ -30,6 +30,10 @@ from daemon.providers.xero.numbers import to_text
 from daemon.providers.xero.read import observe
 from daemon.providers.xero.setup import XeroSettings
 from daemon.providers.xero.words import is_guid
+
+MAILS = 10
+"""Marked together and sent one by one: the last must leave soon after its mark, too."""
+NOTHING_SENT = (Throttled, Unauthorised, Unreachable, Stopping)
 
 
 @dataclass(slots=True)
@@ -218,11 +222,25 @@ class Pusher:
         due = [item for item in items if item.live and item.live.get("Status") == "AUTHORISED"]
         if not self._settings.send_email or not due:
             return
-        asked = [(item.journal, {"invoice": item.ref}) for item in due]
+        stopped: Exception | None = None
+        for n in range(0, len(due), MAILS):
+            part = due[n : n + MAILS]
+            if stopped is None:
+                stopped = self._mailed(part, journals)
+            else:
+                for item in part:
+                    item.error = stopped
+
+    def _mailed(self, items: Sequence[Item], journals: Journals) -> Exception | None:
+        """What stops the rest, too."""
+        asked = [(item.journal, {"invoice": item.ref}) for item in items]
         outcomes = journals.each("email", asked, self._documents.mail, self._documents.were_mailed, lag_s=0)
-        for item, outcome in zip(due, outcomes, strict=True):
+        stopped = None
+        for item, outcome in zip(items, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 item.error = outcome
+                stopped = outcome if isinstance(outcome, NOTHING_SENT) else stopped
+        return stopped
 
 
 def _step(name: str, attempt: int) -> str:
