@@ -79,13 +79,14 @@ def _refuse_second(tenant_id: str, customer_id: str | None) -> None:
         Integration.customer_id.is_null() if customer_id is None else Integration.customer_id == customer_id
     )
     open_states = [S.REMOVED.value, S.DRAINING.value]
-    there = Integration.select(Integration.id).where(
+    there = Integration.select(Integration.id, Integration.provider, Integration.grant_id).where(
         (Integration.tenant_id == tenant_id) & same_place & Integration.state.not_in(open_states)
     )
     for row in there:
+        way = f"authorize {row.provider}" if row.grant_id else f"rotate {row.id}"
         raise InvalidInput(
             "WB-INPUT",
-            f"there is an integration already: wispbill integrations rotate {row.id} replaces its "
+            f"there is an integration already: wispbill integrations {way} replaces its "
             "credentials, remove makes room for another",
         )
 
