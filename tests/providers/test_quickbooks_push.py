@@ -276,6 +276,33 @@ def test_where_numbers_are_not_guarded_our_invoice_is_found_beside_the_merchants
     assert bench.live(draft.reference) == 1
 
 
+def test_numbers_that_quickbooks_did_not_take_hide_no_invoice(bench: QuickBooksBench) -> None:
+    """Somebody turned custom numbers off; the settings still say that they are ours."""
+    bench.account.company.custom_numbers = False
+    journals, draft = PlainJournals(), bench.a_draft()
+    bench.lose_answer(after=1)
+    list(bench.adapter().push([draft], journals))
+
+    (result,) = bench.adapter().push([draft], journals)
+
+    assert result.pushed is not None and result.pushed.observation.number == "1001"
+    assert (bench.live(draft.reference), len(invoices(bench))) == (1, 1)
+
+
+def test_a_copy_that_the_office_made_of_our_invoice_is_not_taken_for_it(bench: QuickBooksBench) -> None:
+    bench.account.company.custom_numbers = False
+    journals, draft = PlainJournals(), bench.a_draft()
+    bench.lose_answer(after=1)
+    list(bench.adapter(numbering="quickbooks").push([draft], journals))
+    (row,) = invoices(bench)
+    bench.account.books.add("Invoice", row | {"DocNumber": "1002"})
+
+    (result,) = bench.adapter(numbering="quickbooks").push([draft], journals)
+
+    assert result.pushed is not None and result.pushed.observation.number == "1001"
+    assert len(invoices(bench)) == 2
+
+
 def test_our_invoice_that_was_voided_before_it_was_recorded_needs_a_person(bench: QuickBooksBench) -> None:
     journals, draft = PlainJournals(), bench.a_draft()
     bench.lose_answer(after=1)

@@ -21,13 +21,14 @@ from daemon.model import (
 )
 from daemon.providers.base import PushResult
 from daemon.providers.quickbooks import read
-from daemon.providers.quickbooks.api import Api, entity_in, quoted
-from daemon.providers.quickbooks.drafts import accepts, differences, invoice_body, read_note
+from daemon.providers.quickbooks.api import Api, entity_in
+from daemon.providers.quickbooks.drafts import accepts, invoice_body
+from daemon.providers.quickbooks.finding import Finder, made, mismatch, taken
 from daemon.providers.quickbooks.payers import Payers
 from daemon.providers.quickbooks.sending import Outcome, Sender, each, one, requestid
 from daemon.providers.quickbooks.setup import QuickBooksSettings
-from daemon.providers.quickbooks.shapes import part, value_of
-from daemon.providers.quickbooks.words import EMAIL_SENT, ITEMS, NUMBER_IN_USE, PARTY, STALE
+from daemon.providers.quickbooks.shapes import part
+from daemon.providers.quickbooks.words import EMAIL_SENT, NUMBER_IN_USE, PARTY, STALE
 
 SENT_LAG_S = 0.0
 """An invoice read by its id tells its own state at once."""
@@ -50,6 +51,7 @@ class Pusher:
         self._api, self._settings, self._view = api, settings, view
         self._payers = Payers(api, settings)
         self._sender = Sender(api, "Invoice")
+        self._finder = Finder(api)
 
     def push(self, drafts: Sequence[InvoiceDraft], journals: Journals) -> Iterator[PushResult]:
         """Raises nothing: errors are answers, one for each draft."""
@@ -111,7 +113,7 @@ class Pusher:
             _step("create", attempt),
             bodies,
             lambda sends: _noted(fresh, sends, self._create(sends)),
-            lambda looks: _noted(fresh, [(body, "") for body in looks], self._find(looks)),
+            lambda looks: _noted(fresh, [(body, "") for body in looks], self._finder.find(looks)),
             lines=lambda body: len(body["invoice"]["Line"]),
         )
         for item, answer in zip(items, answers, strict=True):
@@ -128,43 +130,13 @@ class Pusher:
     def _create(self, sends: Sequence[tuple[Document, str]]) -> list[Outcome]:
         answers = self._sender.create([(body["invoice"], key) for body, key in sends])
         outcomes = [_refused_for_good(answer) for answer in answers]
-        taken = [n for n, answer in enumerate(answers) if _number_in_use(answer)]
-        for n, found in zip(taken, self._find([sends[n][0] for n in taken]), strict=True):
-            outcomes[n] = found if found is not None else _taken(sends[n][0])
+        in_use = [n for n, answer in enumerate(answers) if _number_in_use(answer)]
+        for n, found in zip(in_use, self._finder.find([sends[n][0] for n in in_use]), strict=True):
+            outcomes[n] = found if found is not None else taken(sends[n][0])
         for n, answer in enumerate(outcomes):
-            if n not in taken and not isinstance(answer, Exception):
-                outcomes[n] = one(lambda doc=answer, body=sends[n][0]: _made(body, doc))  # type: ignore[misc]
+            if n not in in_use and not isinstance(answer, Exception):
+                outcomes[n] = one(lambda doc=answer, body=sends[n][0]: made(body, doc))  # type: ignore[misc]
         return outcomes
-
-    def _find(self, bodies: Sequence[Document]) -> list[Outcome | None]:
-        """By number, which a void invoice keeps; by customer and day where QuickBooks counts."""
-        numbers = [body["invoice"]["DocNumber"] for body in bodies if "DocNumber" in body["invoice"]]
-        pages = self._api.where_in("Invoice", "DocNumber", numbers, ITEMS)
-        rows = [row for page in pages for row in page]
-        found: list[Outcome | None] = []
-        for body in bodies:
-            mine = rows if "DocNumber" in body["invoice"] else self._of_that_day(body["invoice"])
-            found.append(self._own(body, mine))
-        return found
-
-    def _of_that_day(self, invoice: Document) -> list[Document]:
-        customer, day = quoted([invoice["CustomerRef"]["value"]]), quoted([invoice["TxnDate"]])
-        return self._api.query("Invoice", f"where CustomerRef = {customer} and TxnDate = {day}")
-
-    def _own(self, body: Document, rows: Sequence[Document]) -> Outcome | None:
-        """The invoice with our reference and payer; a difference in its total is told by `_made`."""
-        number, voided = body["invoice"].get("DocNumber"), set(body.get("but", ()))
-        same = [row for row in rows if number is None or row.get("DocNumber") == number]
-        same = [row for row in same if row["Id"] not in voided]
-        ours = [row for row in same if read_note(row.get("PrivateNote"))[0] == body["reference"]]
-        if not ours:
-            return _taken(body) if same and number is not None else None
-        live = [row for row in ours if not read.is_void(row)]
-        if not live:
-            return _mismatch("the invoice was voided at QuickBooks before it was sent")
-        if value_of(live[0].get("CustomerRef")) != body["invoice"]["CustomerRef"]["value"]:
-            return _mismatch("our reference is on an invoice of another customer")
-        return one(lambda: _made(body, live[0]))
 
     # --- what follows for each ------------------------------------------------------------------------
 
@@ -215,7 +187,7 @@ class Pusher:
         doc = self._invoice(body["invoice"])
         if not read.is_void(doc):
             if read.linked_payments(doc) or doc.get("EmailStatus") == EMAIL_SENT:
-                raise _mismatch("the invoice was paid or sent at QuickBooks although its total is not ours")
+                raise mismatch("the invoice was paid or sent at QuickBooks although its total is not ours")
             void_invoice(self._api, doc, key)
         return {"void": True}
 
@@ -262,7 +234,7 @@ class Pusher:
         except StepStuck as error:
             return error
         if read.is_void(doc):
-            return _mismatch("the invoice was voided at QuickBooks before it was sent")
+            return mismatch("the invoice was voided at QuickBooks before it was sent")
         at = read.moment(part(doc, "DeliveryInfo").get("DeliveryTime"))
         since = read.moment(body.get("since"))
         if doc.get("EmailStatus") != EMAIL_SENT or (at and since and at < since):
@@ -273,7 +245,7 @@ class Pusher:
         try:
             return self._api.entity("Invoice", ref)
         except Missing as error:
-            raise _mismatch("the invoice was deleted at QuickBooks before it was sent") from error
+            raise mismatch("the invoice was deleted at QuickBooks before it was sent") from error
 
     def _pay_link(self, ref: str) -> Document:
         """The page to pay on, where there is one; the invoice is out already, with or without."""
@@ -302,10 +274,6 @@ def _version(doc: Document) -> Document:
     return {"Id": doc["Id"], "SyncToken": doc.get("SyncToken")}
 
 
-def _made(body: Document, doc: Document) -> Document:
-    return {"invoice": read.remembered(doc), "differences": differences(body, doc)}
-
-
 def _noted(
     fresh: set[str], asked: Sequence[tuple[Document, str]], answers: Sequence[Outcome | None]
 ) -> list[Outcome]:
@@ -331,15 +299,6 @@ def _refused_for_good(answer: Outcome) -> Outcome:
 
 def _number_in_use(answer: Outcome) -> bool:
     return isinstance(answer, Rejected) and answer.provider_code == NUMBER_IN_USE
-
-
-def _taken(body: Document) -> StepStuck:
-    number = body["invoice"].get("DocNumber")
-    return StepStuck("WB-PUSH-NUMBER-TAKEN", f"the number {number} is used by another invoice at QuickBooks")
-
-
-def _mismatch(what: str) -> StepStuck:
-    return StepStuck("WB-PUSH-MISMATCH", what)
 
 
 def _stop(body: Document, key: str) -> Document:
