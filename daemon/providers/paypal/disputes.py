@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from daemon.errors import Garbled, Rejected, Unauthorised
 from daemon.model import Document
@@ -94,16 +94,21 @@ def rows_of(document: Document) -> list[Document]:
 
 def next_token(document: Document) -> str:
     """Only the token is taken from the link: its host may be another."""
-    for link in document.get("links") or ():
-        if isinstance(link, dict) and link.get("rel") == "next" and isinstance(link.get("href"), str):
-            return parse_qs(urlsplit(link["href"]).query).get("next_page_token", [""])[0]
+    for link in listed(document.get("links")):
+        if link.get("rel") == "next" and isinstance(link.get("href"), str):
+            query: str = link["href"].partition("?")[2]
+            return parse_qs(query).get("next_page_token", [""])[0]
     return ""
 
 
 def transactions_of(dispute: Document) -> list[str]:
-    rows = dispute.get("disputed_transactions") or ()
-    names = (row.get("seller_transaction_id") for row in rows if isinstance(row, dict))
+    names = (row.get("seller_transaction_id") for row in listed(dispute.get("disputed_transactions")))
     return [name for name in names if isinstance(name, str)]
+
+
+def listed(value: object) -> list[Document]:
+    """The objects of a list; what is none says nothing."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _id(row: Document) -> str:

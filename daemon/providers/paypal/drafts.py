@@ -193,10 +193,15 @@ def _line_differences(sent: Sequence[Document], lines: Sequence[Any]) -> list[st
     found = []
     for place, (ours, theirs) in enumerate(zip(sent, lines, strict=False), 1):
         row = theirs if isinstance(theirs, dict) else {}
-        price, there = ours["unit_amount"]["value"], (row.get("unit_amount") or {}).get("value")
+        price, there = ours["unit_amount"]["value"], _inner(row, "unit_amount").get("value")
         if price != there:
             found.append(f"line {place} ({ours['name'][:40]}) is {price} here and {there} at {PARTY}")
-        tax = (row.get("tax") or {}).get("amount") or {}
+        tax = _inner(_inner(row, "tax"), "amount")
         if tax:
             found.append(f"line {place} has {tax.get('value')} of tax at {PARTY}")
     return found
+
+
+def _inner(row: Document, name: str) -> Document:
+    value = row.get(name)
+    return value if isinstance(value, dict) else {}

@@ -21,7 +21,7 @@ from daemon.providers.paypal.disputes import PATH, Disputes, key_of, next_token,
 from daemon.providers.paypal.money import PARTY
 from daemon.providers.paypal.read import moment as parsed
 from daemon.providers.paypal.read import part
-from daemon.providers.paypal.searching import FIELDS, Page, moment, search, span
+from daemon.providers.paypal.searching import FIELDS, LAST_PAGE, Page, moment, search, span
 from daemon.providers.paypal.words import PAID_SEARCH, REFUNDED
 
 OVERLAP = timedelta(days=2)
@@ -52,7 +52,7 @@ class Cursor:
         since, until = parsed(document.get("since")), parsed(document.get("until"))
         at, page, token = document.get("at", PAID), document.get("page", 1), document.get("token", "")
         lists = [document.get(name, []) for name in ("told", "fresh")]
-        known = since is not None and at in (PAID, REFUNDS, DISPUTES) and isinstance(page, int)
+        known = at in (PAID, REFUNDS, DISPUTES) and type(page) is int and 1 <= page <= LAST_PAGE
         if not known or since is None or not all(isinstance(one, list) for one in lists):
             raise CursorLost
         told, fresh = (tuple(str(name) for name in one) for one in lists)

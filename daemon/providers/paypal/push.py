@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from typing import NamedTuple
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from daemon.errors import Garbled, Missing, OutcomeUnknown, Rejected, StepStuck
 from daemon.model import Document, InvoiceDraft, Journal
 from daemon.providers.paypal.client import Api
+from daemon.providers.paypal.disputes import listed
 from daemon.providers.paypal.drafts import dated, differences, invoice_body, payer_id
 from daemon.providers.paypal.money import PARTY, to_doc
 from daemon.providers.paypal.pull import INVOICES, Reader
@@ -227,15 +227,12 @@ class Pusher:
 def id_in(doc: Document) -> str:
     """The id in an answer to a create: of the object, or the last part of its link, at the top or among
     `links`. The host of a link is never looked at."""
-    links = doc.get("links") if isinstance(doc.get("links"), list) else []
-    for one in (doc, *(links or [])):
-        if not isinstance(one, dict):
-            continue
+    for one in (doc, *listed(doc.get("links"))):
         if isinstance(one.get("id"), str) and one["id"]:
             return str(one["id"])
         href = one.get("href")
         if isinstance(href, str) and one.get("rel", "self") == "self":
-            ref = urlsplit(href).path.rstrip("/").rpartition("/")[2]
+            ref = href.partition("?")[0].rstrip("/").rpartition("/")[2]
             if re.fullmatch(r"[A-Za-z0-9-]{4,30}", ref):
                 return ref
     raise Garbled("PayPal created an invoice without telling which", party=PARTY)
@@ -257,10 +254,8 @@ def _same_payer(body: Document, doc: Document) -> bool:
 
 
 def _email(doc: Document) -> str:
-    recipients = doc.get("primary_recipients")
-    first = recipients[0] if isinstance(recipients, list) and recipients else {}
-    billing = first.get("billing_info") if isinstance(first, dict) else None
-    return str((billing or {}).get("email_address", "")).lower()
+    billing = [row.get("billing_info") for row in listed(doc.get("primary_recipients"))[:1]]
+    return str(listed(billing)[0].get("email_address", "")).lower() if listed(billing) else ""
 
 
 def _noted(fresh: list[str], answer: Document) -> Document:
