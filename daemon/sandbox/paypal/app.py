@@ -12,7 +12,7 @@ from daemon.clock import Clock, Entropy
 from daemon.sandbox.double import BaseDouble, Route
 from daemon.sandbox.faults import Faults
 from daemon.sandbox.http import Answer, Request
-from daemon.sandbox.outbox import Posting
+from daemon.sandbox.outbox import Outbox, Posting
 from daemon.sandbox.paypal import disputes, forms, hosted, invoices, search, webhooks
 from daemon.sandbox.paypal.access import SCOPES, Access, App
 from daemon.sandbox.paypal.account import PayPalAccount
@@ -75,6 +75,7 @@ class PayPalDouble(BaseDouble):
         search_lag_s: float = 5.0,
     ) -> None:
         super().__init__(clock, entropy, public_url=public_url, faults=faults, rates=rates)
+        self.outbox = Outbox(clock, self.faults, webhooks.RETRIES_S)
         self.search_lag_s = search_lag_s
         self._access = Access(clock, entropy)
         self._accounts: dict[str, PayPalAccount] = {}

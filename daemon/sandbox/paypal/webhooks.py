@@ -31,6 +31,8 @@ EVENT_TYPES = (
     "PAYMENT.CAPTURE.REVERSED",
 )
 MOST = 10
+RETRIES_S = (60.0, 300.0, 1800.0, *[11_680.0] * 22)
+"""25 over three days; how they are spread is not documented."""
 CERTS = "/v1/notifications/certs"
 
 

@@ -230,6 +230,19 @@ def test_a_delivery_that_failed_comes_back_with_its_id_and_time(merchant: Mercha
     assert (again.body, again.headers) == (first.body, first.headers)
 
 
+def test_a_delivery_is_tried_25_times_more_in_three_days_and_then_given_up(merchant: Merchant) -> None:
+    a_hook(merchant)
+    merchant.account.pay(merchant.a_sent())
+    tries = 0
+    for _ in range(3 * 24 * 60 + 10):
+        while (posting := merchant.double.next_delivery()) is not None:
+            tries += 1
+            merchant.double.failed(posting)
+        merchant.clock.move(60)
+
+    assert tries == 26
+
+
 def test_the_certificate_bears_the_name_of_the_host_that_gives_it_out(merchant: Merchant) -> None:
     merchant.double.set_public_url("http://127.0.0.1:8080")
 
