@@ -12,6 +12,7 @@ import pytest
 
 from daemon.errors import (
     CATALOGUE,
+    Garbled,
     NotYet,
     OutcomeUnknown,
     Rejected,
@@ -590,6 +591,32 @@ def test_a_batch_that_is_refused_as_a_whole_is_sent_one_by_one(bench: QuickBooks
     drafts = [bench.a_draft(f"A-{n}", payer=bench.a_payer(str(n))) for n in range(3)]
 
     assert all(result.pushed for result in bench.adapter().push(drafts, PlainJournals()))
+
+
+def test_an_item_that_the_answer_leaves_out_is_looked_for(bench: QuickBooksBench) -> None:
+    inner, spoilt = bench.network.inner, []
+
+    class LeavesOut(httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            answer = inner.handle_request(request)
+            if not request.url.path.endswith("/batch") or b'"Invoice"' not in request.content or spoilt:
+                return answer
+            spoilt.append(True)
+            document = json.loads(answer.read())
+            document["BatchItemResponse"].pop()
+            return httpx.Response(200, json=document)
+
+    bench.network.inner = LeavesOut()
+    drafts = [bench.a_draft(f"A-{n}", payer=bench.a_payer(str(n))) for n in range(3)]
+    journals = PlainJournals()
+
+    first = list(bench.adapter().push(drafts, journals))
+    second = list(bench.adapter().push(drafts, journals))
+
+    assert sum(isinstance(result.error, Garbled) for result in first) == 1
+    assert all(result.pushed for result in second)
+    assert [bench.live(draft.reference) for draft in drafts] == [1, 1, 1]
+    assert len(bench.account.books.mails) == 3
 
 
 def test_a_batch_of_many_lines_is_divided(bench: QuickBooksBench) -> None:
