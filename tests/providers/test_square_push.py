@@ -246,6 +246,25 @@ def test_a_draft_with_another_total_is_deleted_before_it_goes_live() -> None:
     assert [one.status for one in bench.account.standing()] == [DocStatus.MISSING]
 
 
+@pytest.mark.parametrize("lost", ["lose_answer", "lose_request"])
+@pytest.mark.parametrize("table, write", [("orders", 2), ("invoices", 3)])
+def test_a_withdrawal_whose_answer_was_lost_is_made_and_the_invoice_stops(
+    table: str, write: int, lost: str
+) -> None:
+    bench, journal = SquareBench(), PlainJournal()
+    _spoil_totals(bench, by=1, table=table)
+    getattr(bench, lost)(after=write)
+    with pytest.raises(OutcomeUnknown):
+        bench.adapter().push_one(a_draft(), journal)
+
+    with pytest.raises(StepStuck) as caught:
+        bench.adapter().push_one(a_draft(), replace(journal, keys_expired=True))
+
+    assert caught.value.code == "WB-PUSH-TOTAL"
+    assert bench.live(REFERENCE) == 0
+    assert [order["state"] for order in bench.account.world.orders.all()] == ["CANCELED"]
+
+
 def _spoil_totals(bench: SquareBench, *, by: int, table: str = "orders") -> None:
     """The first document of this kind is reckoned otherwise by Square."""
     world = bench.account.world
