@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from daemon.clock import Clock
 from daemon.providers.oauth import OAuth, TokenKeeper, TokenSet
-from daemon.store import grants, records
+from daemon.store import records
 from daemon.store.database import Store
 from daemon.store.grants import Life, Tokens
 from daemon.store.secrets import Safe
@@ -47,6 +47,3 @@ class TokenDesk:
         from daemon.tokens.minting import MintKeeper
 
         return MintKeeper(self, owner, mint)
-
-    def grant(self, grant_id: str) -> records.Grant:
-        return grants.get(grant_id)
