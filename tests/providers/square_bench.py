@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 
-from daemon.clock import SystemClock
 from daemon.model import Delivery, DocStatus, InvoiceDraft, LineDraft, Mode, PayerDraft
 from daemon.money import Money
 from daemon.providers.base import Context
@@ -91,7 +90,7 @@ class SquareBench(Bench):
         self.hook: tuple[str, str] | None = None
 
     def adapter(self, token: str = TOKEN, **settings: Any) -> Square:
-        wire = HttpWire("Square", gate=self.gate, clock=SystemClock(), transport=self.spoiling)
+        wire = HttpWire("Square", gate=self.gate, clock=self.clock, transport=self.spoiling)
         given = SquareSettings(**{"location_id": self.account.location_id, **settings})
         return Square(Context(SquareCredentials(access_token=token), given, wire, Mode.SANDBOX, base_url=URL))
 

@@ -28,4 +28,4 @@ def test_the_page_names_every_setting_permission_and_limit() -> None:
     assert f"at most {CAPABILITIES.max_number_length} characters" in PAGE
     assert f"at most {CAPABILITIES.max_lines} lines" in PAGE
     assert (LIMITS[0].calls, CAPABILITIES.lookup_lag_s + CAPABILITIES.settle_s) == (5, 300)
-    assert "five calls a second" in PAGE and "after five minutes" in PAGE
+    assert "five calls a second" in PAGE and "after about five minutes" in PAGE
