@@ -8,7 +8,7 @@ import os
 import sys
 import time
 
-from tests.simulation.parties import PARTIES, named
+from tests.simulation.parties import PARTIES, Party, named
 from tests.simulation.points import POINTS, Blow
 from tests.simulation.runner import LEAST_CRASHES, Tally, replay, run_over
 
@@ -24,8 +24,8 @@ def main() -> int:
     started = time.monotonic()
     tally = run_over(seeds, options.processes, _told, among)
     seconds = time.monotonic() - started
-    _report(tally, seconds)
-    enough = options.seeds < 300 or not tally.neglected()
+    _report(tally, seconds, among)
+    enough = options.seeds < 300 or not tally.neglected(among)
     return 0 if enough and not tally.broken else 1
 
 
@@ -45,14 +45,14 @@ def _told(tally: Tally) -> None:
         print(f"\r{tally.seeds} seeds, {len(tally.broken)} broken", end="", file=sys.stderr, flush=True)
 
 
-def _report(tally: Tally, seconds: float) -> None:
+def _report(tally: Tally, seconds: float, among: tuple[type[Party], ...]) -> None:
     print(f"\n{'crashes':>8} {'stops':>6}  at")
     for point in POINTS:
         print(f"{tally.crashes(point):>8} {tally.struck[point, Blow.SIGTERM]:>6}  {point}")
     print(f"{tally.seeds} seeds in {seconds:.0f} s, {tally.seeds / seconds:.1f} a second")
     for seed, sentence in sorted(tally.broken.items()):
         print(f"BROKEN  seed {seed}: {sentence}  (again: --replay {seed} --trace)")
-    for point in tally.neglected():
+    for point in tally.neglected(among):
         print(f"TOO FEW crashes at {point}: {tally.crashes(point)} of at least {LEAST_CRASHES}")
 
 

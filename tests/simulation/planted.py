@@ -15,6 +15,7 @@ from daemon.providers.stripe import feed, push, wire_client
 from daemon.providers.stripe.words import CUSTOMER_KEY
 from daemon.store import hints, integrations, journal, links, steps
 from tests.simulation.chance import Chance
+from tests.simulation.parties import StripeParty
 from tests.simulation.points import Plan
 
 Patch = Any
@@ -155,7 +156,9 @@ WHERE = {"cursor_first": "pull.feed:after-commit", "hint_used_before_the_read": 
 def seeds_for(name: str, seeds: Iterable[int]) -> list[int]:
     """The seeds, those in which the bug is likelier to show first."""
     point = WHERE.get(name)
-    return sorted(seeds, key=lambda seed: point not in Plan.of(seed, Chance(seed, "plan")).armed)
+    return sorted(
+        seeds, key=lambda seed: point not in Plan.of(seed, Chance(seed, "plan"), StripeParty.beyond).armed
+    )
 
 
 @contextmanager

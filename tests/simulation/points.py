@@ -28,6 +28,11 @@ TRANSACTIONS = (
     "pull.finish",
     "lease.release",
     "receiver.hint",
+    "grant.claim",
+    "grant.mark",
+    "grant.store",
+    "grant.release",
+    "grant.mint",
 )
 """Every transaction of the daemon by its label; each is a point before and one after its commit."""
 
@@ -95,13 +100,14 @@ class Plan:
     struck: Counter[tuple[str, Blow]] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, seed: int, chance: Chance) -> Plan:
+    def of(cls, seed: int, chance: Chance, beyond: tuple[str, ...] = ()) -> Plan:
+        """`beyond` are beginnings of points that worlds of this provider never come to."""
         plan = cls()
         if seed % BRAKE_EVERY == 0:
             plan.armed = dict.fromkeys(BRAKE, (1, Blow.CRASH))
             return plan
         for blow, count in ((Blow.SIGTERM, SIGTERMS), (Blow.CRASH, CRASHES)):
-            for point in chance.sample(ROTA, count):
+            for point in chance.sample([point for point in ROTA if not point.startswith(beyond)], count):
                 nth = chance.choice((1, 1, 2, 3)) if point.startswith(FREQUENT) else 1
                 if point.startswith("pull.feed"):
                     nth = chance.choice((1, 2, 3, 4))  # the first page of a life tells nothing

@@ -40,9 +40,10 @@ class Tally:
     def crashes(self, point: str) -> int:
         return self.struck[point, Blow.CRASH]
 
-    def neglected(self, least: int = LEAST_CRASHES) -> list[str]:
-        """The points at which fewer crashes happened than must, in proportion to 300 seeds."""
-        return [point for point in POINTS if self.crashes(point) < least]
+    def neglected(self, among: tuple[type[Party], ...] = PARTIES, least: int = LEAST_CRASHES) -> list[str]:
+        """The points at which fewer crashes happened than must."""
+        reached = [p for p in POINTS if not all(p.startswith(party.beyond) for party in among)]
+        return [point for point in reached if self.crashes(point) < least]
 
 
 def run(

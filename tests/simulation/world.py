@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from daemon.errors import InvalidInput
+from daemon.errors import InvalidInput, RemoteError
 from daemon.house import House
 from daemon.jobs import intake
 from daemon.settings import Settings
@@ -58,7 +58,7 @@ class World:
         self.entropy = Chance(seed, "house")
         self.time = TrueTime()
         self.clock = HouseClock(self.time)
-        self.plan = Plan.of(seed, Chance(seed, "plan"))
+        self.plan = Plan.of(seed, Chance(seed, "plan"), template.party.beyond)
         self.party = template.party(self.time, Chance(seed, "provider"), Chance(seed, "people"))
         weather = (
             Weather()
@@ -80,6 +80,7 @@ class World:
         self.entered: set[str] = set()
         self.withdrawn: set[str] = set()
         self._copy: backup.Backup | None = None
+        self.restored = False
 
     # --- the life of a world --------------------------------------------------------------------------
 
@@ -120,6 +121,7 @@ class World:
             (self._set_clock_wrong, 0.05),
             (self._restart, 0.08),
             (self._release_brake, 0.3),
+            (self._reconnect, 0.3),
         ):
             if self.dice.happens(share):
                 happening()
@@ -223,6 +225,21 @@ class World:
 
         self.daemons[0].attempt(work)
 
+    def _reconnect(self) -> None:
+        """Where access was lost for good (a restored token is an old one), its owner gives it again."""
+        if not self.promises.waits_for_its_owner():
+            return
+
+        def work(house: House) -> None:
+            try:
+                self.party.reconnect(house)
+            except (RemoteError, InvalidInput) as error:
+                self.tell(f"not connected again: {error.code}")
+            else:
+                self.tell("connected again")
+
+        self.daemons[0].attempt(work)
+
     # --- the provider's side --------------------------------------------------------------------------
 
     def _somebody_acts(self) -> None:
@@ -278,6 +295,7 @@ class World:
         restored = restore.put_in_place(self._copy.path, self.path, now=self.clock.now())
         if restored.replaced is not None:
             restored.replaced.unlink()
+        self.restored = True
         self.tell("restored from the backup")
         self._pass(self.dice.choice((60.0, 3600.0, 30 * 3600.0)))
         for bill in self.bills:
@@ -324,6 +342,7 @@ class World:
         for _ in range(CALM_ROUNDS):
             self.daemons[0].tick()
             self._release_brake()
+            self._reconnect()
             wake = self.promises.next_due_s()
             if wake is None:
                 polls.add(self.promises.polled_at())

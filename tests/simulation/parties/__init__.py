@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from tests.simulation.parties.custom import CustomParty
 from tests.simulation.parties.party import Party
+from tests.simulation.parties.seated import (
+    CustomParty,
+    PayPalParty,
+    QuickBooksParty,
+    SquareParty,
+    XeroParty,
+)
 from tests.simulation.parties.stripe import StripeParty
 
-PARTIES: tuple[type[Party], ...] = (StripeParty, CustomParty)
+PARTIES: tuple[type[Party], ...] = (
+    StripeParty,
+    PayPalParty,
+    SquareParty,
+    QuickBooksParty,
+    XeroParty,
+    CustomParty,
+)
 TURN = 10
 """So many seeds in a row are about one provider."""
 

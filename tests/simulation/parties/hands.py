@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ import httpx
 
 from daemon.errors import Unsupported
 from daemon.model import DocStatus, FactKind
+from daemon.model.ids import is_our_reference
 from daemon.reconcile import effective
 from daemon.sandbox.double import BaseDouble, Hands, Standing
 from daemon.sandbox.faults import Fault, FaultKind
@@ -158,7 +160,10 @@ class HandsParty(Party):
     # --- the truth ------------------------------------------------------------------------------------
 
     def writes(self, request: httpx.Request) -> bool:
-        segments = urlsplit(str(request.url)).path.split("/")
+        path = urlsplit(str(request.url)).path
+        if "token" in path:
+            return False
+        segments = path.split("/")
         for route in self.double.routes:
             if route.match(request.method, segments) is not None:
                 return route.writes
@@ -168,7 +173,8 @@ class HandsParty(Party):
         return "feed:page-1" if self.feed_path and self.feed_path in request_url else None
 
     def _ours(self) -> list[Standing]:
-        return [one for one in self.hands.standing() if one.reference.startswith("WB-")]
+        named = [replace(one, reference=reference_in(one.reference)) for one in self.hands.standing()]
+        return [one for one in named if one.reference]
 
     def records(self) -> list[Record]:
         return [
@@ -202,13 +208,18 @@ class HandsParty(Party):
         return None if invoice.payment_status == status else f"{status} there, {invoice.payment_status} here"
 
 
+def reference_in(text: str) -> str:
+    """Our reference among the words of a note; "" where there is none."""
+    return next((word for word in text.replace("Voided", " ").split() if is_our_reference(word)), "")
+
+
 def _status(one: Standing) -> str:
+    if one.status is DocStatus.VOID and not one.paid:
+        return "void"
     if one.paid >= one.total and one.refunded >= one.paid:
         return "refunded"
     if one.paid - one.refunded > one.total:
         return "overpaid"
     if one.paid and one.paid >= one.total:
         return "paid"
-    if one.status is DocStatus.VOID:
-        return "void"
     return "partially_paid" if one.paid else "open"

@@ -53,12 +53,12 @@ class Record:
 
 
 class Party(ABC):
-    """One account at the double of a provider. `account_id` and the credentials are the same in every
+    """One account at the double of a provider. The account's id and the credentials are the same in every
     world; everything else comes from the seed."""
 
     provider: ClassVar[str]
-    account_id: ClassVar[str]
-    hook_header: ClassVar[str]
+    beyond: ClassVar[tuple[str, ...]] = ("grant.",)
+    """Beginnings of the crash points that worlds of this provider never come to."""
     faults_of: ClassVar[tuple[FaultKind, ...]] = PROVIDER_FAULTS
     clock_off_s: ClassVar[tuple[float, ...]] = (0.0, -7000.0, -400.0, 400.0, 7000.0)
     """How wrong our clock may be: less where each request is signed with it."""
@@ -76,6 +76,11 @@ class Party(ABC):
     @classmethod
     def base_url(cls) -> str:
         return f"http://{cls.provider.replace('_', '-')}.simulation"
+
+    @classmethod
+    @abstractmethod
+    def account(cls) -> str:
+        """The provider's id of our account."""
 
     @classmethod
     @abstractmethod
@@ -99,7 +104,7 @@ class Party(ABC):
             mode=Mode.SANDBOX.value,
             label=cls.provider,
             settings=cls.settings(),
-            account=AccountInfo(cls.account_id, "WISP 1", Mode.SANDBOX),
+            account=AccountInfo(cls.account(), "WISP 1", Mode.SANDBOX),
             base_url=cls.base_url(),
             pace="realtime",
             actor="test",
@@ -141,6 +146,10 @@ class Party(ABC):
     @abstractmethod
     def act(self, plan: Plan) -> Iterator[str]:
         """Somebody does something with one of our invoices; yields what, for the trace."""
+
+    def reconnect(self, house: House) -> None:
+        """The account's owner gives us access again."""
+        raise NotImplementedError
 
     @abstractmethod
     def pay_by_number(self, number: str) -> Iterator[str]: ...

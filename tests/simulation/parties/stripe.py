@@ -54,20 +54,22 @@ class StripeParty(Party):
     """Our account at the double, its payers and their banks, and the people at its dashboard."""
 
     provider = "stripe"
-    account_id = "acct_simulation0001"
-    hook_header = "Stripe-Signature"
 
     def __init__(self, time: TrueTime, entropy: Chance, people: Chance) -> None:
         super().__init__(time, entropy, people)
         self._double = StripeDouble(time, entropy, faults=self.faults)
         key = self.credentials()["secret_key"]
-        self._books = self._double.add_account(key, self.account_id, default_currency="eur", country="DE")
+        self._books = self._double.add_account(key, self.account(), default_currency="eur", country="DE")
         self._ledger: Any = self._books._ledger
         self.transport = SandboxTransport(self._double, time)
         self.sent: Counter[str] = Counter()
         self.stranger: str | None = None
         self._stale = 0.0
         self._count_sent()
+
+    @classmethod
+    def account(cls) -> str:
+        return "acct_simulation0001"
 
     @classmethod
     def credentials(cls) -> dict[str, Any]:

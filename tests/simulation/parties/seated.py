@@ -1,0 +1,173 @@
+"""The parties that sit at the sandbox's seats: what is peculiar to each in a simulated world."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from daemon import connect
+from daemon.house import House
+from daemon.sandbox.faults import Faults
+from daemon.sandbox.seats import Ground, Seat, seat
+from daemon.store import apps, grants, integrations, records, webhook
+from daemon.store.secrets import CLIENT_SECRET
+from daemon.store.webhook import WebhookKeys
+from tests.simulation.chance import Chance, TrueTime
+from tests.simulation.parties.hands import HandsParty
+
+
+class Source:
+    """The entropy of a double: first the same in every world, then the seed's."""
+
+    def __init__(self) -> None:
+        self.of = Chance(0, "birth")
+
+    def bytes(self, count: int) -> bytes:
+        return self.of.bytes(count)
+
+    def fraction(self) -> float:
+        return self.of.fraction()
+
+
+def _seat(provider: str, time: TrueTime, faults: Faults, url: str) -> tuple[Seat, Source]:
+    source = Source()
+    ground = Ground(time, source, faults, public_url=url, currency="EUR")
+    return seat(provider, ground), source
+
+
+class SeatedParty(HandsParty):
+    def found(self) -> tuple[Any, Any]:
+        self.seat, source = _seat(self.provider, self.time, self.faults, self.base_url())
+        source.of = self.entropy
+        return self.seat.double, self.seat.hands
+
+    @classmethod
+    @cache
+    def _born(cls) -> Seat:
+        return _seat(cls.provider, TrueTime(), Faults(), cls.base_url())[0]
+
+    @classmethod
+    def account(cls) -> str:
+        return cls._born().account_id
+
+    @classmethod
+    def credentials(cls) -> dict[str, Any]:
+        return cls._born().credentials
+
+    @classmethod
+    def settings(cls) -> dict[str, Any]:
+        return cls._born().settings
+
+    @classmethod
+    def webhook_secret(cls) -> str:
+        return cls._born().hook_secret
+
+    def hook(self) -> None:
+        if self.seat.hook is not None:
+            self.seat.hook(f"{self.base_url()}/hook")
+
+    def unhook(self) -> None:
+        if self.seat.hook is not None:
+            self.seat.hook("")
+
+
+class CustomParty(SeatedParty):
+    provider = "custom_webhook"
+    feed_path = "updated_since"
+    clock_off_s = (0.0, -200.0, 200.0)
+
+
+class SquareParty(SeatedParty):
+    provider = "square"
+
+
+class PayPalParty(SeatedParty):
+    """Its tokens are minted, by nobody's consent."""
+
+    provider = "paypal"
+    beyond = ("grant.claim", "grant.mark", "grant.store", "grant.release")
+
+
+class GrantParty(SeatedParty):
+    """Connected by a tenant's consent to our app; webhooks come to the app's one address."""
+
+    beyond = ("grant.mint",)
+
+    @classmethod
+    def connect(cls, house: House, tenant: records.Tenant) -> str:
+        integration_id = super().connect(house, tenant)
+        registered = cls._born().app
+        assert registered is not None
+        now = house.clock.now()
+        app = apps.add(
+            provider=cls.provider,
+            mode="sandbox",
+            client_id=registered.client_id,
+            redirect_uri=registered.redirect_uri,
+            label=cls.provider,
+            actor="test",
+            now=now,
+            entropy=house.entropy,
+        )
+        house.safe.put(app, CLIENT_SECRET, {"client_secret": registered.client_secret})
+        webhook.keep(house.safe, app, WebhookKeys(f"{cls.base_url()}/hook", (registered.webhook_secret,)))
+        told = registered.tokens
+        life_s = {name: told.get(name) for name in ("expires_in", "x_refresh_token_expires_in")}
+        refresh_s = life_s["x_refresh_token_expires_in"] or 60 * 86400
+        tokens = grants.Tokens(SecretStr(told["access_token"]), SecretStr(told["refresh_token"]))
+        life = grants.Life(
+            now,
+            now + timedelta(seconds=float(told["expires_in"])),
+            now + timedelta(seconds=float(refresh_s)),
+            None,
+        )
+        grant = grants.add(house.safe, app, tenant.id, tokens, life, actor="test", entropy=house.entropy)
+        integrations.update(integration_id, grant_id=grant.id)
+        cls.app_id = app.id
+        return integration_id
+
+    app_id = ""
+
+    def reconnect(self, house: House) -> None:
+        """The owner walks through the browser once more."""
+        (integration,) = integrations.listing()
+        asked = connect.begin(
+            house,
+            apps.get(self.app_id),
+            tenant_id=integration.tenant_id,
+            customer_id=None,
+            label=integration.label,
+            settings=integration.settings,
+            actor="owner",
+        )
+        answer = self.transport.handle_request(httpx.Request("GET", asked.url))
+        if answer.status_code == 302:
+            connect.answer(house, self.provider, dict(httpx.URL(answer.headers["location"]).params))
+
+    @classmethod
+    def hook_path(cls, integration_id: str) -> str:
+        return f"apps/{cls.provider}/{cls.app_id}"
+
+
+class QuickBooksParty(GrantParty):
+    provider = "quickbooks"
+    feed_path = "/cdc"
+
+
+class XeroParty(GrantParty):
+    """It mails each invoice, which is the step that can be done twice."""
+
+    provider = "xero"
+    feed_path = "/Invoices"
+
+    @classmethod
+    def settings(cls) -> dict[str, Any]:
+        return super().settings() | {"send_email": True}
+
+    def feeds(self, request_url: str) -> str | None:
+        url = httpx.URL(request_url)
+        return "feed:page-1" if url.path.endswith("/Invoices") and "IDs" not in url.params else None
