@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from daemon.store.recurring import Subscription
 
 Name = Annotated[str, typer.Argument(metavar="SUBSCRIPTION", help="Reference or id.")]
+UNHELD: dict[str, Any] = {"fault_code": None, "fault_text": None, "fault_at": None}
+"""It waits for nobody any more; what still keeps it from being billed is said again by the next run."""
+
 On = Annotated[str, typer.Option("--on", metavar="YYYY-MM-DD", help="Else the tenant's today.")]
 
 
@@ -112,7 +115,7 @@ def unsubscribe(
         last = day("on", on) if on else today
         if last < row.start_on:
             raise InvalidInput("WB-INPUT", f"on: it starts on {row.start_on} only", field="on")
-        return {"ends_on": last}
+        return {"ends_on": last} | UNHELD
 
     row = _change(desk_of(ctx), tenant, name, "subscription.ended", changes)
     ends_on = row.ends_on or row.start_on
@@ -130,7 +133,7 @@ def pause(
     """Bill nothing until it is resumed. The days between are never billed."""
 
     def changes(row: Subscription, today: date) -> dict[str, Any]:
-        return {"paused_on": row.paused_on or today}
+        return {"paused_on": row.paused_on or today} | UNHELD
 
     row = _change(desk_of(ctx), tenant, name, "subscription.paused", changes)
     _show_one(
@@ -155,9 +158,6 @@ def resume(
 
     row = _change(desk_of(ctx), tenant, name, "subscription.resumed", changes)
     _show_one(row, as_json, f"Subscription {row.reference} is billed from {row.next_on} on.")
-
-
-UNHELD = {"fault_code": None, "fault_text": None, "fault_at": None}
 
 
 def skip(

@@ -69,8 +69,8 @@ def add(new: NewPlan, *, actor: str, now: datetime, entropy: Entropy) -> tuple[P
 
 
 def change(plan: Plan, new: NewPlan, *, actor: str, now: datetime) -> Plan:
-    """Inside a transaction: the plan becomes `new`, for every period that is not billed yet. Raises
-    InvalidInput where that cannot be done to those who have subscribed."""
+    """Inside a transaction, in the tenant's turn: the plan becomes `new`, for every period that is not billed
+    yet. Raises InvalidInput where that cannot be done to those who have subscribed."""
     changed = {name: value for name, value in new.columns.items() if getattr(plan, name) != value}
     if not changed:
         return plan

@@ -99,7 +99,8 @@ def audited(new: NewSubscription) -> Document:
 def change(
     row: Subscription, changes: Mapping[str, Any], *, action: str, actor: str, now: datetime
 ) -> Subscription:
-    """Inside a transaction: other columns, for every period that is not billed yet, and the word for it."""
+    """Inside a transaction, in the tenant's turn (`billing.take_turns`): other columns, for every period that
+    is not billed yet, and the word for it."""
     changed = {name: value for name, value in changes.items() if getattr(row, name) != value}
     if changed:
         Table.update(changed).where(Table.id == row.id).execute()
@@ -112,7 +113,8 @@ def change(
 
 
 def end_all(plan: Plan, on: date, *, actor: str, now: datetime) -> int:
-    """Inside a transaction: every subscription of a plan ends with this day; returns how many do."""
+    """Inside a transaction, in the tenant's turn: every subscription of a plan ends with this day; returns
+    how many do."""
     later = Table.ends_on.is_null() | (Table.ends_on > on)
     rows = list(Subscription.select((Table.plan_id == plan.id) & later))
     Table.update(ends_on=on).where((Table.plan_id == plan.id) & later).execute()
@@ -212,3 +214,15 @@ def listing(
     if held:
         where.append(Table.fault_code.is_null(False))
     return list(Subscription.select(*where, order=Table.reference, limit=limit))
+
+
+def count_held() -> dict[str, int]:
+    """Of all tenants: how many are not billed, by the code that says why."""
+    rows: Any = (
+        Table.select(Table.fault_code, pw.fn.COUNT(Table.id))
+        .where(Table.fault_code.is_null(False))
+        .group_by(Table.fault_code)
+        .order_by(Table.fault_code)
+        .tuples()
+    )
+    return dict(rows)

@@ -138,6 +138,7 @@ def test_what_cannot_be_billed_is_named_and_a_person_skips_it(ready: Shell) -> N
     assert "WB-BILL-HELD" in result.stderr
     [row] = ready.json("plans", "subscriptions", "--held")["subscriptions"]
     assert "2020-01-01 to 2020-01-31 was never billed" in row["fault"]["text"]
+    assert "not billed: WB-BILL-HELD: 1" in ready.run("doctor").stdout
     ready.ran("plans", "skip", "C-1.basic", "2026-03-01")
     assert ready.json("bill")["tenants"][0]["invoices"] == 1
     assert ready.json("plans", "subscriptions", "--held")["subscriptions"] == []

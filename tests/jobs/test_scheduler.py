@@ -14,11 +14,13 @@ from daemon.clock import SystemClock
 from daemon.errors import StoreError
 from daemon.house import House
 from daemon.jobs import push as push_module
+from daemon.jobs.bill import bill
 from daemon.model import SyncState
 from daemon.scheduler import Scheduler
-from daemon.store import integrations, invoices, links, records, tenants
+from daemon.store import integrations, invoices, links, records, runs, tenants
 from tests.builders import Builders
 from tests.fakes import Lines, Shop
+from tests.recurring import a_plan, subscribe
 
 
 class JumpingClock(SystemClock):
@@ -39,7 +41,8 @@ def wall(house: House, monkeypatch: pytest.MonkeyPatch) -> JumpingClock:
     """The house lives in real time: the ticks do."""
     clock = JumpingClock()
     house.clock = house.store.clock = clock
-    monkeypatch.setattr(scheduler_module, "tidy", lambda _house: None)
+    for verb in ("tidy", "bill"):
+        monkeypatch.setattr(scheduler_module, verb, lambda _house: None)
     return clock
 
 
@@ -260,3 +263,22 @@ def test_a_clock_a_day_ahead_pauses_pushes_until_it_is_right(
     wall.off = timedelta()
     eventually(lambda: house.pushes_paused is None)
     assert [line["code"] for line in log.of("clock.ahead")] == ["WB-CLOCK"]
+
+
+def test_a_subscriber_is_billed_by_the_daemon_and_the_invoice_goes_out(
+    house: House, make: Builders, shop: Shop, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler_module, "bill", bill)
+    integration = make.an_integration()
+    tenant = tenant_of(integration)
+    today = house.clock.now().date().isoformat()
+    plan = a_plan(house.store, tenant, lines=[{"description": "Internet", "amount": "50.00"}])
+    subscribe(house.store, tenant, make.a_customer(tenant), plan, today)
+
+    scheduler.start()
+
+    eventually(lambda: bool(shop.accounts[integration.id].papers), within_s=40)
+    [invoice] = invoices.listing(tenant.id, limit=9)
+    eventually(lambda: is_synced(links.of_invoice(invoice.id)))
+    eventually(lambda: any(run.job == "bill" and run.finished_at for run in runs.newest_of_each()))
+    assert [paper.sent for paper in shop.accounts[integration.id].papers.values()] == [1]

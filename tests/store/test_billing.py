@@ -8,9 +8,9 @@ import peewee as pw
 import pytest
 
 from daemon.house import House
-from daemon.jobs.bill import Tally, batches, bill_tenant
+from daemon.jobs.bill import Tally, batches, bill, bill_tenant
 from daemon.policy.numbering import NumberFormat
-from daemon.store import audit, billing, records
+from daemon.store import audit, billing, records, runs
 from daemon.store.database import Store
 from daemon.store.tables import BilledPeriod, Counter, Event, Invoice, Link
 from tests.builders import ACTOR, Builders
@@ -79,6 +79,30 @@ def test_a_crash_at_any_commit_leaves_nothing_double_and_nothing_out(house: Hous
 
     assert crashes > 3
     whole(tenant, 14)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_crash_at_any_commit_of_the_hourly_run_is_made_good_by_a_later_one(
+    house: House, make: Builders, clock: FrozenClock
+) -> None:
+    tenant = subscribers(make, 7)
+    for point in range(30):
+        left = [point]
+
+        def crash(_point: str, left: list[int] = left) -> None:
+            if not left[0]:
+                raise Crash
+            left[0] -= 1
+
+        house.store.probe = crash
+        try:
+            bill(house)
+        except Crash:
+            clock.move(minutes=16)
+    house.store.probe = lambda _point: None
+    bill(house)
+    whole(tenant, 14)
+    assert [run.finished_at for run in (runs.last("bill"),) if run] != [None]
 
 
 @pytest.mark.usefixtures("small")

@@ -26,6 +26,7 @@ def examine(desk: Desk, store: Store, now: datetime) -> Iterator[Finding]:
     yield from recovery()
     yield clock(now)
     yield from last_runs()
+    yield from billing()
     found = integrations.listing()
     if not found:
         yield warn("integrations", "there is none: nothing is pushed", "wispbill integrations add stripe")
@@ -72,13 +73,23 @@ def last_runs() -> Iterator[Finding]:
             yield bad(run.job, f"{run.fault_code}: {run.fault_text}", "wispbill backup, and look at the log")
 
 
+def billing() -> Iterator[Finding]:
+    """Subscriptions that wait for a person."""
+    from daemon.store import subscriptions
+
+    held = subscriptions.count_held()
+    if held:
+        told = ", ".join(f"{code}: {count}" for code, count in held.items())
+        yield warn("billing", f"not billed: {told}", "wispbill plans subscriptions --held --tenant TENANT")
+
+
 def state(integration: records.Integration) -> Iterator[Finding]:
+    from daemon.cli.timeline import settling
+
     about, fault = _about(integration), integration.fault_text or ""
     match S(integration.state):
         case S.NEEDS_RECONNECT | S.ERROR:
-            yield bad(
-                about, f"{integration.state}: {fault}", f"wispbill integrations rotate {integration.id}"
-            )
+            yield bad(about, f"{integration.state}: {fault}", settling(integration))
         case S.TESTING:
             missing = ", ".join(integration.test_missing) or "it was not tested yet"
             yield warn(about, f"testing: {missing}", f"wispbill integrations test {integration.id}")

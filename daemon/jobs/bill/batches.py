@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from daemon.clock import Entropy
-from daemon.errors import InvalidInput
+from daemon.errors import InvalidInput, StoreError
 from daemon.jobs.bill import items
 from daemon.jobs.bill.items import Item, Terms
 from daemon.providers import provider_class
@@ -155,8 +155,8 @@ class Drawer:
 
 
 def write(batch: Batch, numbers: Numbers, *, actor: str, now: datetime, entropy: Entropy) -> None:
-    """Inside a transaction, in the tenant's turn: all of it. Raises Moved where a subscription was changed
-    meanwhile; nothing is written then."""
+    """Inside a transaction, in the tenant's turn: all of it. Raises StoreError where a subscription was
+    changed meanwhile, by somebody who did not wait for a turn."""
     audited = []
     for item in batch.items:
         invoice_id = _enter(item, now, entropy)
@@ -165,16 +165,12 @@ def write(batch: Batch, numbers: Numbers, *, actor: str, now: datetime, entropy:
             data = invoices.audited(item.invoice) | item.source
             audited.append((invoices.GENERATED, invoice_id, data))
         if not subscriptions.advance(item.subscription, item.period.end):
-            raise Moved
+            raise StoreError("WB-DB-LOCKED", f"{item.key} was changed in the same moment; nothing was billed")
     for held in batch.held:
         subscriptions.note_fault(held.subscription, held.code, held.text, now=now)
     numbers.write()
     if audited:
         audit.append_all(batch.items[0].tenant.id, audited, actor=actor, now=now)
-
-
-class Moved(Exception):
-    """Somebody changed a subscription in the same moment (only PostgreSQL lets two write at once)."""
 
 
 def _enter(item: Item, now: datetime, entropy: Entropy) -> str | None:

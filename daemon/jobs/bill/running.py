@@ -10,7 +10,7 @@ import structlog
 
 from daemon.errors import InvalidInput, Stopping, WispbillError
 from daemon.house import House
-from daemon.jobs.bill.batches import Batch, Drawer, Held, Imagined, Moved, Stored, rounds, write
+from daemon.jobs.bill.batches import Batch, Drawer, Held, Imagined, Stored, rounds, write
 from daemon.jobs.bill.items import Item, Terms
 from daemon.jobs.bill.planfile import digest_of
 from daemon.jobs.intake import today_of
@@ -21,8 +21,6 @@ from daemon.store.billing import Numbers
 DAEMON = "daemon"
 LEFT_BEHIND = timedelta(minutes=15)
 """A run without an end for so long was cut off by a crash; one that merely is slow is harmless to meet."""
-
-MOVED_TRIES = 5
 
 SKIPPED: Document = {"skipped": "recovery mode"}
 """After a restore the numbers must come out as they were: a person bills, once all is entered again."""
@@ -191,13 +189,7 @@ def _bill_batch(
         write(batch, numbers, actor=actor, now=house.clock.now(), entropy=house.entropy)
         return batch
 
-    for left in reversed(range(MOVED_TRIES)):
-        try:
-            return billing.write_once(house.store, "bill.batch", work)
-        except Moved:
-            if not left:
-                raise
-    raise AssertionError("unreachable")
+    return billing.write_once(house.store, "bill.batch", work)
 
 
 def _hold_against(batch: Batch, expected: Mapping[str, str]) -> None:
