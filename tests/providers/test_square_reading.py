@@ -478,3 +478,21 @@ def test_a_cursor_that_is_over_ends_the_list_and_the_rest_is_read_singly() -> No
         seen.append(one.ref)
 
     assert sorted(seen) == sorted(refs)
+
+
+def test_five_hundred_paid_invoices_cost_less_than_twenty_requests() -> None:
+    bench = SquareBench()
+    bench.network.inner = bench.network.inner._inner  # type: ignore[attr-defined]  # checked elsewhere
+    refs = many(bench, 500)
+    for ref in refs:
+        bench.account.pay(ref)
+    bench.account.dispute(refs[0])
+    bench.account.dispute(refs[-1])
+    before = len(bench.network.seen)
+
+    seen = {one.ref: one for one in bench.adapter().pull([Asked(ref) for ref in refs])}
+
+    assert all(one.paid_total == usd(4500) and one.status is DocStatus.PAID for one in seen.values())
+    assert [len(facts(seen[ref], FactKind.DISPUTE)) for ref in (refs[0], refs[1], refs[-1])] == [1, 0, 1]
+    assert len(bench.network.seen) - before < 20
+    assert sum(line == "GET /v2/disputes" for line in bench.network.seen) == 1

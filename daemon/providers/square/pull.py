@@ -7,6 +7,7 @@ Square has no batch read of invoices, and searches them by location and customer
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import islice
 
 from daemon.errors import Garbled, Missing, Rejected, WispbillError
@@ -22,6 +23,9 @@ ORDERS = 100
 _CHUNK = 100
 _FEW = 2
 _REFUND_PAGES = 100
+
+
+ByPayment = dict[str, list[Document]]
 
 
 class Reader:
@@ -78,23 +82,26 @@ class Reader:
         """As long as a page answers one ref on average: never more requests than reading each by itself,
         and a two-hundredth of them where the invoices stand together."""
         wanted = dict.fromkeys(refs)
+        disputes = cache(self._disputes)  # once for all pages
         found = 0
         for turn, page in enumerate(self.pages(), 1):
             hits = list({str(doc.get("id")): doc for doc in page if doc.get("id") in wanted}.values())
             for doc in hits:
                 del wanted[doc["id"]]
             found += len(hits)
-            yield from self._complete(hits)
+            yield from self._complete(hits, disputes)
             if not wanted or turn >= found + SPARE_PAGES:
                 break
         left = iter(wanted)
         while chunk := list(islice(left, _CHUNK)):
             yield from self._singly(chunk)
 
-    def _complete(self, docs: Sequence[Document]) -> Iterator[Observation]:
+    def _complete(
+        self, docs: Sequence[Document], disputes: Callable[[], ByPayment] | None = None
+    ) -> Iterator[Observation]:
         """An invoice whose order is not told is answered without its payments, which then are not gone."""
         orders = self._orders([text(doc, "order_id") for doc in docs])
-        losses = self._losses(docs, orders)
+        losses = self._losses(docs, orders, disputes or self._disputes)
         for doc in docs:
             yield observe(doc, self._view, orders.get(doc["order_id"]), losses)
 
@@ -112,22 +119,23 @@ class Reader:
 
     # --- refunds and disputes -------------------------------------------------------------------------
 
-    def _losses(self, docs: Sequence[Document], orders: dict[str, Document]) -> Losses:
+    def _losses(
+        self, docs: Sequence[Document], orders: dict[str, Document], disputes: Callable[[], ByPayment]
+    ) -> Losses:
         paid = [doc for doc in docs if split(doc, orders.get(doc["order_id"]))[0]]
         if not paid:
             return Losses()
         payments = {doc["id"]: [one.id for one in split(doc, orders[doc["order_id"]])[0]] for doc in paid}
-        disputes = self._disputes()
         if sum(map(len, payments.values())) <= _FEW:
-            return Losses(self._refunds_of(ref for refs in payments.values() for ref in refs), disputes)
+            return Losses(self._refunds_of(ref for refs in payments.values() for ref in refs), disputes())
         refunds, whole = self._refunds_since(min(text(doc, "created_at") for doc in paid))
         # The list of refunds may be some seconds behind the invoice; a payment is not.
         told = [doc for doc in paid if doc.get("status") in REFUNDED]
         refs = [ref for doc in told for ref in payments[doc["id"]]]
-        return Losses(refunds | self._refunds_of(refs), disputes, whole)
+        return Losses(refunds | self._refunds_of(refs), disputes(), whole)
 
-    def _refunds_of(self, payments: Iterable[str]) -> dict[str, list[Document]]:
-        found: dict[str, list[Document]] = {}
+    def _refunds_of(self, payments: Iterable[str]) -> ByPayment:
+        found: ByPayment = {}
         for ref in payments:
             try:
                 payment = part(self._api.get("v2", "payments", ref), "payment")
@@ -137,17 +145,17 @@ class Reader:
             found[ref] = [part(self._api.get("v2", "refunds", str(one)), "refund") for one in ids]
         return found
 
-    def _refunds_since(self, start: str) -> tuple[dict[str, list[Document]], bool]:
+    def _refunds_since(self, start: str) -> tuple[ByPayment, bool]:
         """Refunds of every location, by payment; whether that was all."""
-        found: dict[str, list[Document]] = {}
+        found: ByPayment = {}
         pages = self._api.listed("refunds", "v2", "refunds", begin_time=start, sort_order="ASC", limit=100)
         for page in islice(pages, _REFUND_PAGES):
             _sort(found, page, lambda row: row.get("payment_id"))
         return found, next(pages, None) is None
 
-    def _disputes(self) -> dict[str, list[Document]]:
+    def _disputes(self) -> ByPayment:
         """All of the location: Square filters them by nothing that would help."""
-        found: dict[str, list[Document]] = {}
+        found: ByPayment = {}
         for page in self._api.listed("disputes", "v2", "disputes", location_id=self._view.location_id):
             _sort(found, page, disputed)
         return found
@@ -166,9 +174,7 @@ def disputed(row: Document) -> object:
     return payment.get("payment_id") if isinstance(payment, dict) else None
 
 
-def _sort(
-    into: dict[str, list[Document]], rows: Iterable[Document], by: Callable[[Document], object]
-) -> None:
+def _sort(into: ByPayment, rows: Iterable[Document], by: Callable[[Document], object]) -> None:
     for row in rows:
         ref = by(row)
         if isinstance(ref, str):
