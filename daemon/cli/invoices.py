@@ -133,11 +133,11 @@ def show(
 ) -> None:
     """Show an invoice. Its three states, lines, payments, addresses, next try."""
     from daemon.cli import shapes
-    from daemon.store import changes, invoices
+    from daemon.store import billing, changes, invoices
 
     desk = desk_of(ctx)
     row = _named(desk, tenant, name)
-    shape = shapes.invoices([row], desk.now)[0]
+    shape = shapes.invoices([row], desk.now)[0] | {"billed_for": billing.source_of(row.id)}
     shape["lines"] = [shapes.line(line, row.currency) for line in invoices.lines_of(row.id)]
     shape["payments"] = [shapes.payment(payment) for payment in changes.payments_of(row.id)]
     if as_json:

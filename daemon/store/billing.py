@@ -10,13 +10,14 @@ from typing import TypeVar
 import peewee as pw
 
 from daemon.errors import InvalidInput
+from daemon.model import Document
 from daemon.policy.numbering import DEFAULT, NumberFormat
 from daemon.policy.periods import Period
 from daemon.store import audit, plain
 from daemon.store.database import Store
 from daemon.store.recurring import BilledPeriod
 from daemon.store.tables import BilledPeriod as Table
-from daemon.store.tables import Counter, Invoice, Numbering
+from daemon.store.tables import Counter, Invoice, Numbering, Plan, Subscription
 
 T = TypeVar("T")
 
@@ -64,8 +65,22 @@ def note_period(
     plain.insert(Table, row)
 
 
-def period_of_invoice(invoice_id: str) -> BilledPeriod | None:
-    return BilledPeriod.first(Table.invoice_id == invoice_id)
+def source_of(invoice_id: str) -> Document | None:
+    """Where a generated invoice comes from: the references of subscription and plan, and the period."""
+    row = (
+        Table.select(
+            Table.start_on,
+            Table.last_on,
+            Subscription.reference.alias("subscription"),
+            Plan.reference.alias("plan"),
+        )
+        .join(Subscription, on=(Subscription.id == Table.subscription_id))
+        .join(Plan, on=(Plan.id == Subscription.plan_id))
+        .where(Table.invoice_id == invoice_id)
+        .dicts()
+        .first()
+    )
+    return dict(row) if row else None
 
 
 def periods_of(subscription_id: str) -> list[BilledPeriod]:

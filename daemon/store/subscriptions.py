@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -190,10 +190,6 @@ def get(tenant_id: str, name: str) -> Subscription:
     if found is None:
         raise NotFound("subscription", name)
     return found
-
-
-def named(tenant_id: str, references: Sequence[str]) -> list[Subscription]:
-    return list(Subscription.select((Table.tenant_id == tenant_id) & Table.reference.in_(list(references))))
 
 
 def listing(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,12 @@ def test_a_subscriber_is_billed_once_and_explain_says_for_what(subscribed: Shell
     assert (row["number"], row["dueOn"]) == ("2026-00001", "2026-03-16")
     said = subscribed.ran("explain", "2026-00001").stdout
     assert "generated from the plan basic (subscription C-1.basic) for 2026-03-01 to 2026-03-31" in said
+    assert subscribed.json("invoices", "show", "2026-00001")["billedFor"] == {
+        "plan": "basic",
+        "subscription": "C-1.basic",
+        "startOn": "2026-03-01",
+        "lastOn": "2026-03-31",
+    }
     shown = subscribed.json("plans", "subscription", "C-1.basic")
     assert shown["nextOn"] == "2026-04-01"
     assert [period["number"] for period in shown["periods"]] == ["2026-00001"]
@@ -223,23 +231,57 @@ def test_wrong_use_of_bill_is_refused(subscribed: Shell, words: tuple[str, ...])
     subscribed.refused("bill", *words)
 
 
-def test_two_processes_at_once_bill_each_period_once(subscribed: Shell) -> None:
-    """Two commands on one database of a daemon that is not there."""
-    for n in range(2, 60):
-        subscribed.ran("plans", "subscribe", "C-1", "basic", "--start", "2026-03-01", "--reference", f"s{n}")
-    command = [sys.executable, "-m", "daemon", "--config", str(subscribed.config), "bill", "--json"]
+@pytest.fixture
+def many(ready: Shell) -> Shell:
+    """A daily plan and forty subscribers; by now hundreds of periods are due."""
+    ready.ran("plans", "add", "often", "--amount", "1.00", "--unit", "days", "--every", "30")
+    rows = "".join(f"C-1,often,2026-03-01,s{n}\n" for n in range(40))
+    ready.ran("plans", "import", a_file(ready, f"customer,plan,start,reference\n{rows}"))
+    return ready
+
+
+def a_process(shell: Shell) -> subprocess.Popen[bytes]:
+    """`wispbill bill`, in real time and without a daemon."""
+    command = [sys.executable, "-m", "daemon", "--config", str(shell.config), "bill", "--json", "--long-past"]
     environ = {**os.environ, "PYTHONPATH": str(Path.cwd())}
-    command += ["--long-past"]
-    running = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ)
-        for _ in range(2)
-    ]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ)
+
+
+def billed(shell: Shell) -> list[str]:
+    """The numbers of all invoices; each period has one, and none is left out."""
+    with closing(sqlite3.connect(shell.folder / "wispbill.db", isolation_level=None)) as db:
+        db.execute("BEGIN")
+        numbers = [row[0] for row in db.execute("SELECT number FROM invoice ORDER BY number")]
+        periods = db.execute("SELECT COUNT(DISTINCT subscription_id || start_on) FROM billed_period")
+        assert periods.fetchone()[0] == len(numbers) == len(set(numbers))
+    counters = [int(number.split("-")[1]) for number in numbers]
+    assert counters == list(range(1, len(numbers) + 1))
+    return numbers
+
+
+def test_two_processes_at_once_bill_each_period_once(many: Shell) -> None:
+    running = [a_process(many) for _ in range(2)]
     said = [process.communicate(timeout=120) for process in running]
     assert [process.returncode for process in running] == [0, 0], said
     counts = [json.loads(out)["tenants"][0]["invoices"] for out, _err in said]
-    rows = subscribed.json("invoices", "list", "--limit", "10000")["invoices"]
-    assert sum(counts) == len(rows) == len({row["number"] for row in rows}) >= 59
-    assert len({row["reference"] for row in rows}) == len(rows)
+    assert sum(counts) == len(billed(many)) >= 40
+
+
+def test_a_process_that_is_killed_leaves_whole_periods_and_the_next_one_goes_on(many: Shell) -> None:
+    before = 0
+    for _ in range(3):
+        process = a_process(many)
+        while process.poll() is None and len(billed(many)) == before:
+            pass
+        process.kill()
+        process.communicate(timeout=60)
+        before = len(billed(many))
+    last = a_process(many)
+    last.communicate(timeout=120)
+    assert last.returncode == 0
+    assert len(billed(many)) >= before >= 40
+    assert len(billed(many)) % 40 == 0
+    many.ran("audit", "verify")
 
 
 # --- wrong input --------------------------------------------------------------------------------------
@@ -280,6 +322,8 @@ def test_a_wrong_plan_is_refused_and_not_there(ready: Shell, words: tuple[str, .
         (("C-1", "basic", "--end", "2026-01-01"), "lies before the start"),
         (("C-1", "basic", "--billed-to", "2026-01-01"), "lies before the start"),
         (("C-1", "basic", "--anchor-day", "32"), "anchor_day: it is 31 at most"),
+        (("C-1", "weekly", "--anchor-day", "8"), "anchor_day: 1 (Monday) to 7"),
+        (("C-1", "daily", "--anchor-day", "1"), "not for a plan that counts days"),
         (("C-1", "basic", "--quantity", "0"), "quantity: it is 1 at least"),
         (("C-1", "basic", "--amount", "40.00"), "tax: the plan's line has one"),
         (("C-1", "basic", "--tax", "4.00"), "there is no amount"),
@@ -290,6 +334,8 @@ def test_a_wrong_plan_is_refused_and_not_there(ready: Shell, words: tuple[str, .
 def test_a_wrong_subscription_is_refused_and_not_there(
     ready: Shell, words: tuple[str, ...], told: str
 ) -> None:
+    for unit, name in (("weeks", "weekly"), ("days", "daily")):
+        ready.ran("plans", "add", name, *NET, "--unit", unit)
     assert told in ready.refused("plans", "subscribe", *words)
     assert ready.json("plans", "subscriptions")["subscriptions"] == []
 
