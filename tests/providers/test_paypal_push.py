@@ -291,6 +291,7 @@ def test_a_number_that_merely_contains_ours_is_another(bench: PayPalBench) -> No
     pushed = bench.adapter().push_one(a_draft(), journal)
 
     assert pushed.observation.number == "A-1"
+    assert bench.network.seen[READ] == 0
 
 
 def test_while_search_lags_a_taken_number_is_in_doubt_and_never_a_twin() -> None:
@@ -406,6 +407,13 @@ def test_where_the_zone_is_set_wrong_it_is_scheduled_and_told_as_not_sent_yet() 
     bench.pass_time(12 * 3600)
     (seen,) = bench.adapter().pull([Asked(pushed.ref)])
     assert (seen.status, bench.sent(pushed.ref)) == (DocStatus.OPEN, 1)
+
+
+def test_an_invoice_is_never_due_before_its_date(bench: PayPalBench) -> None:
+    pushed = bench.adapter().push_one(a_draft(issued_on=date(2026, 3, 20)), PlainJournal())
+
+    assert created(bench)["detail"]["invoice_date"] == "2026-03-16"
+    assert (pushed.observation.status, bench.sent(pushed.ref)) == (DocStatus.OPEN, 1)
 
 
 def test_an_address_of_the_api_is_no_pay_page(bench: PayPalBench) -> None:

@@ -357,6 +357,28 @@ def test_a_row_that_lags_takes_nothing_away(bench: PayPalBench) -> None:
     assert FactKind.PAYMENT not in seen[refs[0]].covers
 
 
+def test_what_is_partly_paid_is_read_by_itself(bench: PayPalBench) -> None:
+    refs = [pushed(bench, f"P-{n}") for n in range(12)]
+    bench.account.pay(refs[0], 1500)
+    bench.pass_time(60)
+    bench.account.pay(refs[0], 1000)
+
+    seen, requests = answers(bench, refs)
+
+    assert [fact.amount.minor for fact in seen[refs[0]].facts] == [1500, 1000]
+    assert requests <= 5
+
+
+def test_a_few_among_the_merchants_own_thousands_are_not_searched_for(bench: PayPalBench) -> None:
+    refs = [pushed(bench, f"F-{n}") for n in range(11)]
+    bench.account.seed([f"OWN-{n}" for n in range(1500)])
+    bench.pass_time(60)
+
+    _, requests = answers(bench, refs, dated=False)
+
+    assert requests == 11 + 2
+
+
 def test_a_row_that_says_when_it_changed_covers_what_it_tells(bench: PayPalBench) -> None:
     bench.account.ledger.shows_update_time = True
     refs = [pushed(bench, f"L-{n}") for n in range(12)]
@@ -433,6 +455,22 @@ def test_many_payments_are_asked_about_by_the_list_of_disputes(bench: PayPalBenc
     assert kinds(seen[refs[3]]) == {FactKind.PAYMENT: 4500, FactKind.DISPUTE: 4500}
     assert all(FactKind.DISPUTE in one.covers for one in seen.values())
     assert bench.network.total - before <= 5
+
+
+def test_of_an_account_with_too_many_disputes_nothing_is_said(bench: PayPalBench) -> None:
+    refs = [pushed(bench, f"D-{n}") for n in range(12)]
+    for ref in refs:
+        bench.account.pay(ref)
+        for _ in range(9):
+            bench.account.dispute(ref)
+    bench.pass_time(60)
+    before = bench.network.total
+
+    seen = list(bench.adapter().pull([Asked(ref) for ref in refs]))
+
+    assert all(kinds(one) == {FactKind.PAYMENT: 4500} for one in seen)
+    assert not any(FactKind.DISPUTE in one.covers for one in seen)
+    assert bench.network.total - before <= 6
 
 
 # --- the feed -------------------------------------------------------------------------------------------

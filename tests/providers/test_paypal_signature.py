@@ -166,6 +166,13 @@ def test_a_certificate_that_is_not_good_proves_nothing(pem: bytes) -> None:
         refs(a_delivery(pem=pem))
 
 
+def test_a_key_that_is_too_small_proves_nothing() -> None:
+    small = key("small", 1024)
+
+    with pytest.raises(HintRejected, match="2048 bits"):
+        refs(a_delivery(pem=certificate(of=small), by=small))
+
+
 def test_a_chain_that_holds_is_good() -> None:
     root = certificate("Root", "Root", of=key("root"), ca=True)
 
