@@ -41,6 +41,7 @@ class Seat:
     credentials: Document
     settings: Document
     app: AppSeat | None = None
+    mode: str = "sandbox"
     hook: Callable[[str], None] | None = None
     hook_secret: str = ""
 
@@ -94,20 +95,22 @@ def quickbooks(ground: Ground) -> Seat:
     double = QuickBooksDouble(ground.clock, ground.entropy, verifier=verifier, **ground.options())
     account = double.add_account(Company(home_currency=ground.currency))
     app = double.add_app(ground.redirect_uri)
+    tokens = dict(double.grants.issue(app, account.id))
 
     def hook(url: str) -> None:
         double.hook_url = url or None
 
-    registered = AppSeat(
-        app.client_id,
-        app.client_secret,
-        ground.redirect_uri,
-        verifier,
-        dict(double.grants.issue(app, account.id)),
+    return Seat(
+        "quickbooks",
+        double,
+        account,
+        account.id,
+        {"realm_id": account.id},
+        {"item": account.item, "home_currency": ground.currency},
+        AppSeat(app.client_id, app.client_secret, ground.redirect_uri, verifier, tokens),
+        hook=hook,
+        hook_secret=verifier,
     )
-    settings = {"item": account.item, "home_currency": ground.currency}
-    credentials = {"realm_id": account.id}
-    return Seat("quickbooks", double, account, account.id, credentials, settings, registered, hook, verifier)
 
 
 def xero(ground: Ground) -> Seat:
@@ -121,15 +124,23 @@ def xero(ground: Ground) -> Seat:
         "offline_access openid profile email accounting.invoices accounting.payments accounting.contacts "
         "accounting.settings.read"
     )
+    tokens = dict(double.consent(app, [account.id], scopes))
 
     def hook(url: str) -> None:
         app.webhook_url = url
 
-    tokens = dict(double.consent(app, [account.id], scopes))
-    registered = AppSeat(app.client_id, app.client_secret, ground.redirect_uri, key, tokens)
-    settings = {"account_code": "200", "payment_account": "090"}
     return Seat(
-        "xero", double, account, account.id, {"tenant_id": account.id}, settings, registered, hook, key
+        "xero",
+        double,
+        account,
+        account.id,
+        {"tenant_id": account.id},
+        {"account_code": "200", "payment_account": "090"},
+        AppSeat(app.client_id, app.client_secret, ground.redirect_uri, key, tokens),
+        # Xero has no sandbox: an organisation that is no demo company is a live one.
+        mode="live",
+        hook=hook,
+        hook_secret=key,
     )
 
 
@@ -152,9 +163,8 @@ def custom_webhook(ground: Ground) -> Seat:
         "billing.example.com",
         credentials,
         _CUSTOM_SETTINGS,
-        None,
-        hook,
-        inbound,
+        hook=hook,
+        hook_secret=inbound,
     )
 
 

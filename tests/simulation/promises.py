@@ -200,11 +200,12 @@ class Promises:
         return brake is not None and "released" not in brake
 
     def waits_for_its_owner(self) -> bool:
-        """Whether the grant is dead. It must have been lost by a restore: nothing else may lose one."""
+        """Whether the grant is dead: lost by a restore, or by a daemon that slept through the time in which
+        a lost answer can be asked for again. Nothing else may lose one."""
         (state,) = self._query("SELECT state FROM integration")[0]
         if state != "needs_reconnect":
             return False
-        if not self._world.restored:
+        if not (self._world.restored or self._world.party.may_be_lost()):
             raise Broken("the grant was lost, and no backup was restored")
         return True
 

@@ -222,4 +222,6 @@ def _status(one: Standing) -> str:
         return "overpaid"
     if one.paid and one.paid >= one.total:
         return "paid"
+    if one.status is DocStatus.VOID:
+        return "void"
     return "partially_paid" if one.paid else "open"

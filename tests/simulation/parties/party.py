@@ -83,6 +83,10 @@ class Party(ABC):
         """The provider's id of our account."""
 
     @classmethod
+    def mode(cls) -> Mode:
+        return Mode.SANDBOX
+
+    @classmethod
     @abstractmethod
     def credentials(cls) -> dict[str, Any]: ...
 
@@ -101,10 +105,10 @@ class Party(ABC):
             tenant_id=tenant.id,
             customer_id=None,
             provider=cls.provider,
-            mode=Mode.SANDBOX.value,
+            mode=cls.mode().value,
             label=cls.provider,
             settings=cls.settings(),
-            account=AccountInfo(cls.account(), "WISP 1", Mode.SANDBOX),
+            account=AccountInfo(cls.account(), "WISP 1", cls.mode()),
             base_url=cls.base_url(),
             pace="realtime",
             actor="test",
@@ -146,6 +150,10 @@ class Party(ABC):
     @abstractmethod
     def act(self, plan: Plan) -> Iterator[str]:
         """Somebody does something with one of our invoices; yields what, for the trace."""
+
+    def may_be_lost(self) -> bool:
+        """Whether the provider itself would by now have let our access die, whatever we did."""
+        return False
 
     def reconnect(self, house: House) -> None:
         """The account's owner gives us access again."""

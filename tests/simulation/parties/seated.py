@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
 import httpx
 from pydantic import SecretStr
 
 from daemon import connect
 from daemon.house import House
+from daemon.model import Mode
 from daemon.sandbox.faults import Faults
 from daemon.sandbox.seats import Ground, Seat, seat
 from daemon.store import apps, grants, integrations, records, webhook
@@ -55,6 +58,10 @@ class SeatedParty(HandsParty):
         return cls._born().account_id
 
     @classmethod
+    def mode(cls) -> Mode:
+        return Mode(cls._born().mode)
+
+    @classmethod
     def credentials(cls) -> dict[str, Any]:
         return cls._born().credentials
 
@@ -92,10 +99,39 @@ class PayPalParty(SeatedParty):
     beyond = ("grant.claim", "grant.mark", "grant.store", "grant.release")
 
 
+class Watched(httpx.BaseTransport):
+    """Shows each request for tokens to somebody."""
+
+    def __init__(self, inner: httpx.BaseTransport, watch: Callable[[httpx.Request], None]) -> None:
+        self._inner, self._watch = inner, watch
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if "token" in request.url.path:
+            self._watch(request)
+        return self._inner.handle_request(request)
+
+
 class GrantParty(SeatedParty):
     """Connected by a tenant's consent to our app; webhooks come to the app's one address."""
 
     beyond = ("grant.mint",)
+    rescue_s: ClassVar[float]
+    """How long a refresh token that was used can be used again, where its answer was lost."""
+
+    def __init__(self, time: TrueTime, entropy: Chance, people: Chance) -> None:
+        super().__init__(time, entropy, people)
+        self._used: dict[str, float] = {}
+        self._too_late = False
+        self.transport = Watched(self.transport, self._watch)
+
+    def _watch(self, request: httpx.Request) -> None:
+        token = dict(parse_qsl(request.read().decode())).get("refresh_token")
+        if token is not None:
+            first_s = self._used.setdefault(token, self.time.elapsed_s)
+            self._too_late |= self.time.elapsed_s - first_s > self.rescue_s
+
+    def may_be_lost(self) -> bool:
+        return self._too_late
 
     @classmethod
     def connect(cls, house: House, tenant: records.Tenant) -> str:
@@ -105,7 +141,7 @@ class GrantParty(SeatedParty):
         now = house.clock.now()
         app = apps.add(
             provider=cls.provider,
-            mode="sandbox",
+            mode=cls.mode().value,
             client_id=registered.client_id,
             redirect_uri=registered.redirect_uri,
             label=cls.provider,
@@ -155,6 +191,7 @@ class GrantParty(SeatedParty):
 
 class QuickBooksParty(GrantParty):
     provider = "quickbooks"
+    rescue_s = 86400.0
     feed_path = "/cdc"
 
 
@@ -162,6 +199,7 @@ class XeroParty(GrantParty):
     """It mails each invoice, which is the step that can be done twice."""
 
     provider = "xero"
+    rescue_s = 1800.0
     feed_path = "/Invoices"
 
     @classmethod
