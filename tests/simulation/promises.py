@@ -39,6 +39,7 @@ class Promises:
         self._world = world
         self._db: sqlite3.Connection | None = None
         self._counts: dict[str, int] = {}
+        self._settled: set[str] = set()
         self._last_send: dict[tuple[str, str], Sent] = {}
 
     def _query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -108,7 +109,9 @@ class Promises:
         record = self._world.party.record(ref)
         if record is None or record.status is DocStatus.DRAFT:
             raise Broken(f"{ref} is shown as synced, but is {'gone' if record is None else 'a draft'}")
-        if not record.sent and not record.settled:
+        if record.settled:
+            self._settled.add(ref)
+        if not record.sent and ref not in self._settled:  # who has paid already is sent nothing more
             raise Broken(f"{ref} is shown as synced, but was never sent")
 
     # --- at the end -----------------------------------------------------------------------------------
