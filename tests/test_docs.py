@@ -29,7 +29,8 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglo
 TYPED = "typed"
 """Stands for an argument that a sentence leaves out."""
 
-CODE = re.compile(r"WB-[A-Z]+(?:-[A-Z]+)*")
+CODE = re.compile(r"WB-[A-Z]+(?:-[A-Z]+)*(?![A-Z0-9])")
+"""A reference of ours, such as WB-SAMPLE234567ABCD, has digits and is none."""
 ANSWERED = ("WB-CODE",)
 """Placeholders in the text of the program, not codes."""
 
