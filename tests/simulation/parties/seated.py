@@ -96,7 +96,12 @@ class PayPalParty(SeatedParty):
     """Its tokens are minted, by nobody's consent."""
 
     provider = "paypal"
+    feed_path = "search-invoices"
     beyond = ("grant.claim", "grant.mark", "grant.store", "grant.release")
+
+    def keys_of(self, request: httpx.Request, expected: str) -> bool | None:
+        key = request.headers.get("paypal-request-id")
+        return None if key is None else key == expected
 
 
 class Watched(httpx.BaseTransport):
