@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from daemon.errors import InvalidInput, RemoteError
+from daemon.errors import InvalidInput, RemoteError, Stopping
 from daemon.house import House
 from daemon.jobs import intake
 from daemon.settings import Settings
@@ -233,7 +233,7 @@ class World:
         def work(house: House) -> None:
             try:
                 self.party.reconnect(house)
-            except (RemoteError, InvalidInput) as error:
+            except (RemoteError, InvalidInput, Stopping) as error:
                 self.tell(f"not connected again: {error.code}")
             else:
                 self.tell("connected again")
