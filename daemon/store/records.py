@@ -262,6 +262,8 @@ class Link(Record):
     pay_url: str | None
     pdf_url: str | None
     view_url: str | None
+    provider_due_on: date | None
+    told_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +310,8 @@ class Event(Record):
     integration_id: str | None
     data: Document
     at: datetime
+    seq: int | None
+    uid: str | None
 
 
 @dataclass(frozen=True, slots=True)

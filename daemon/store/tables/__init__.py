@@ -1,6 +1,8 @@
 """The tables. One writer per column: design, section 3. The migrations hold their history."""
 
+from daemon.store.tables.access import ApiToken, Replay
 from daemon.store.tables.base import Table, database
+from daemon.store.tables.notify import Alert, Delivery, Endpoint
 from daemon.store.tables.parties import (
     App,
     AppUsage,
@@ -15,6 +17,15 @@ from daemon.store.tables.parties import (
     VaultKey,
 )
 from daemon.store.tables.recurring import BilledPeriod, Counter, Numbering, Plan, Subscription
+from daemon.store.tables.service import (
+    Debt,
+    DunningStep,
+    HeldCutoff,
+    ServiceBrake,
+    ServiceCheck,
+    ServiceMove,
+    Standing,
+)
 from daemon.store.tables.work import (
     Audit,
     Event,
@@ -31,6 +42,8 @@ from daemon.store.tables.work import (
 
 __all__ = [
     "ALL",
+    "Alert",
+    "ApiToken",
     "App",
     "AppUsage",
     "Audit",
@@ -39,8 +52,13 @@ __all__ = [
     "Consent",
     "Counter",
     "Customer",
+    "Debt",
+    "Delivery",
+    "DunningStep",
+    "Endpoint",
     "Event",
     "Grant",
+    "HeldCutoff",
     "Hint",
     "Integration",
     "Invoice",
@@ -52,8 +70,13 @@ __all__ = [
     "Payer",
     "Payment",
     "Plan",
+    "Replay",
     "Run",
     "Secret",
+    "ServiceBrake",
+    "ServiceCheck",
+    "ServiceMove",
+    "Standing",
     "Step",
     "Subscription",
     "Table",
@@ -90,4 +113,16 @@ ALL = (
     BilledPeriod,
     Numbering,
     Counter,
+    Endpoint,
+    Delivery,
+    Alert,
+    ApiToken,
+    Replay,
+    Debt,
+    DunningStep,
+    HeldCutoff,
+    ServiceBrake,
+    ServiceCheck,
+    ServiceMove,
+    Standing,
 )

@@ -30,7 +30,10 @@ class Customer(Table):
     created_at = UtcField()
 
     class Meta:
-        indexes = ((("tenant_id", "reference"), True),)
+        indexes = (
+            (("tenant_id", "reference"), True),
+            (("tenant_id", "service_status"), False),
+        )
 
 
 class Integration(Table):

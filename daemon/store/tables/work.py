@@ -83,6 +83,8 @@ class Link(Table):
     pay_url = pw.TextField(null=True)
     pdf_url = pw.TextField(null=True)
     view_url = pw.TextField(null=True)
+    provider_due_on = DateField(null=True)
+    told_at = UtcField(null=True)
 
     class Meta:
         indexes = (
@@ -180,9 +182,14 @@ class Event(Table):
     integration_id = pw.TextField(null=True)
     data = JsonField()
     at = UtcField()
+    seq = pw.BigIntegerField(null=True, unique=True)
+    uid = pw.TextField(null=True)
 
     class Meta:
-        indexes = ((("tenant_id", "id"), False),)
+        indexes = (
+            (("tenant_id", "id"), False),
+            (("tenant_id", "seq"), False),
+        )
 
 
 class Audit(Table):
