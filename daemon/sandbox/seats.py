@@ -8,11 +8,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from daemon.clock import Clock, Entropy
 from daemon.sandbox.double import BaseDouble, Hands
 from daemon.sandbox.faults import Faults
+
+if TYPE_CHECKING:
+    from daemon.sandbox.stripe import StripeDouble
 
 Document = dict[str, Any]
 
@@ -35,7 +38,7 @@ class Seat:
     are None where the API registers them."""
 
     provider: str
-    double: BaseDouble
+    double: BaseDouble | StripeDouble
     hands: Hands
     account_id: str
     credentials: Document
@@ -48,7 +51,8 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a seat is made on. `rates`: whether the provider's limits apply."""
+    """What a seat is made on. `rates`: whether the provider's limits apply. `demo`: Xero's Demo Company, which
+    is what stands in for a sandbox there, and payments tell of their invoice (which Xero does not promise)."""
 
     clock: Clock
     entropy: Entropy
@@ -57,14 +61,28 @@ class Ground:
     currency: str = "USD"
     rates: bool = True
     redirect_uri: str = "https://wisp.example/oauth/callback"
+    stripe_key: str = "sk_test_sandbox0000000000"
+    demo: bool = False
 
     def options(self) -> Document:
         return {"public_url": self.public_url, "faults": self.faults, "rates": self.rates}
 
 
 def seat(provider: str, ground: Ground) -> Seat:
-    """Raises KeyError for a provider that has no double of this kind (Stripe's is older)."""
+    """Raises KeyError for a provider that has no double."""
     return _SEATS[provider](ground)
+
+
+def stripe(ground: Ground) -> Seat:
+    """Raises ValueError where the key is none."""
+    from daemon.sandbox.stripe import StripeDouble
+    from daemon.sandbox.stripe.hands import StripeHands
+
+    double = StripeDouble(ground.clock, ground.entropy, **ground.options())
+    account = double.add_account(ground.stripe_key, default_currency=ground.currency.lower())
+    mode = "live" if account.livemode else "sandbox"
+    credentials = {"secret_key": ground.stripe_key}
+    return Seat("stripe", double, StripeHands(account), account.id, credentials, {}, mode=mode)
 
 
 def paypal(ground: Ground) -> Seat:
@@ -117,7 +135,8 @@ def xero(ground: Ground) -> Seat:
     from daemon.sandbox.xero import App, XeroDouble
 
     double = XeroDouble(ground.clock, ground.entropy, **ground.options())
-    account = double.add_account(currency=ground.currency)
+    account = double.add_account(currency=ground.currency, demo=ground.demo)
+    account.books.touched_by_payments = ground.demo
     key = "sandbox-webhook-key-0001"
     app = double.add_app(App("0123456789ABCDEF" * 2, "sandbox-secret-0001", (ground.redirect_uri,), key))
     scopes = (
@@ -138,7 +157,7 @@ def xero(ground: Ground) -> Seat:
         {"account_code": "200", "payment_account": "090"},
         AppSeat(app.client_id, app.client_secret, ground.redirect_uri, key, tokens),
         # Xero has no sandbox: an organisation that is no demo company is a live one.
-        mode="live",
+        mode="sandbox" if ground.demo else "live",
         hook=hook,
         hook_secret=key,
     )
@@ -204,6 +223,7 @@ _CUSTOM_SETTINGS: Document = {
 """What the owner of such a system would enter."""
 
 _SEATS: dict[str, Callable[[Ground], Seat]] = {
+    "stripe": stripe,
     "paypal": paypal,
     "square": square,
     "quickbooks": quickbooks,

@@ -12,11 +12,11 @@ from waitress.server import create_server
 from waitress.wasyncore import close_all
 
 from daemon.clock import Clock, SystemClock
-from daemon.sandbox.control import ControlApp
-from daemon.sandbox.deliverer import Deliverer
-from daemon.sandbox.double import Double
+from daemon.sandbox.control import ControlApp, Hook, Populated
+from daemon.sandbox.deliverer import Deliverer, Forward
 from daemon.sandbox.faults import LostAnswer
 from daemon.sandbox.stripe import StripeDouble
+from daemon.sandbox.stripe.control import StripeControl
 from daemon.sandbox.transport import Wsgi
 
 THREADS = 80
@@ -67,20 +67,20 @@ class _Port:
         self._thread.join(timeout=5)
 
 
-D = TypeVar("D", bound=Double)
+D = TypeVar("D", bound=Populated)
 
 
 class Served(Generic[D]):
-    """A double that is being served; `url` is the provider's, `control_url` the control's, where it has
-    one."""
+    """A double that is being served; `url` is the provider's, `control_url` the control's."""
 
-    def __init__(self, double: D, provider: _Port, control: _Port | None, stop: threading.Event) -> None:
+    def __init__(
+        self, double: D, ports: tuple[_Port, _Port], stop: threading.Event, forward: Forward | None
+    ) -> None:
         self.double = double
-        self.url = provider.url
-        self.control_url = control.url if control else ""
-        self._ports = (provider, control) if control else (provider,)
+        self.url, self.control_url = (port.url for port in ports)
+        self._ports = ports
         self._stop = stop
-        self._deliverer = Deliverer(double, double.clock)
+        self._deliverer = Deliverer(double, double.clock, forward=forward)
         self._deliverer.start()
 
     def close(self) -> None:
@@ -96,13 +96,25 @@ def serve(
     port: int = 0,
     control_port: int = 0,
     threads: int = THREADS,
+    *,
+    hook: Hook | None = None,
+    forward: Forward | None = None,
 ) -> Served[D]:
-    """Serve until `close`; port 0 picks a free one. Hosted pages get this address."""
+    """Serve until `close`; port 0 picks a free one. Hosted pages get this address. `hook` enters by hand
+    where webhooks go, `forward` is the proxy on their way. Raises OSError where a port is taken."""
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     stop = threading.Event()
     provider = _Port(Losing(double, SystemClock(), stop), host, port, threads)
-    control = None
-    if isinstance(double, StripeDouble):
-        control = _Port(ControlApp(double), host, control_port, threads=4)
+    try:
+        control = _Port(_control(double, hook), host, control_port, threads=4)
+    except OSError:
+        provider.close()
+        raise
     double.set_public_url(provider.url)
-    return Served(double, provider, control, stop)
+    return Served(double, (provider, control), stop, forward)
+
+
+def _control(double: Populated, hook: Hook | None) -> ControlApp:
+    if isinstance(double, StripeDouble):
+        return StripeControl(double, hook)
+    return ControlApp(double, hook)

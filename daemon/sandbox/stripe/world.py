@@ -205,6 +205,12 @@ class Account:
         with self._lock:
             return self._ledger.payments.where("invoice", invoice_id)
 
+    def disputes(self, invoice_id: str) -> list[Dispute]:
+        """Of all payments of the invoice, oldest first."""
+        with self._lock:
+            intents = {payment.intent for payment in self._ledger.payments.where("invoice", invoice_id)}
+            return [one for one in self._ledger.disputes if one.payment_intent in intents]
+
     def invoice(self, invoice_id: str) -> Invoice:
         with self._lock:
             return self._ledger.invoices[invoice_id]
