@@ -1,4 +1,4 @@
-"""`python -m bench [--quick] [ROW …]`: rows are bill, push, pull, webhooks, start."""
+"""`python -m bench [--quick] [ROW …]`: rows are start, webhooks, push, pull, bill, providers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import bill, pull, push, start, webhooks
+from bench import bill, providers, pull, push, start, webhooks
 from daemon import log
 
 ROWS = {
@@ -17,6 +17,7 @@ ROWS = {
     "push": push.rows,
     "pull": pull.rows,
     "bill": bill.rows,
+    "providers": providers.rows,
 }
 
 
