@@ -20,6 +20,7 @@ _REFERENCE = re.compile(r"WB-[A-Z2-7]{16}")
 TENANT, CUSTOMER, INTEGRATION, PAYER, INVOICE, LINK, RUN = "wbt", "wbc", "wbn", "wbp", "wbi", "wbl", "wbr"
 APP, GRANT, CONSENT = "wba", "wbg", "wbo"
 PLAN, SUBSCRIPTION = "wbf", "wbs"
+EVENT, ENDPOINT = "wbv", "wbe"
 
 
 def new_id(prefix: str, now: datetime, entropy: Entropy) -> str:

@@ -10,7 +10,7 @@ from daemon.errors import StoreError
 from daemon.store import migrate, tables
 from daemon.store.database import Store
 
-PARTIAL = {"integration_account", "hint_waiting", "app_client"}
+PARTIAL = {"integration_account", "hint_waiting", "app_client", "event_unstamped", "alert_open"}
 """Indexes with a WHERE, which a table cannot declare alike for both databases."""
 
 
