@@ -31,13 +31,18 @@ def names() -> tuple[str, ...]:
     return (*_BUILT_IN, *sorted(_others().keys() - _BUILT_IN.keys()))
 
 
+def stored_name(name: str) -> str:
+    """What is stored for a name that people may say."""
+    return _ALIASES.get(name, name)
+
+
 @cache
 def provider_class(name: str) -> type[Provider]:
     """The adapter of this name; its SDK is loaded now, not before (Stripe's takes 170 ms).
 
     Raises InvalidInput (WB-NOT-FOUND) naming what there is, and (WB-CONFIG) where an installed package's
     adapter is not one."""
-    name = _ALIASES.get(name, name)
+    name = stored_name(name)
     if name in _BUILT_IN:
         module, attribute = _BUILT_IN[name]
         found = getattr(import_module(module), attribute)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from daemon.errors import NotFound
 from daemon.house import House
 from daemon.model import RUNNING
+from daemon.providers import stored_name
 from daemon.store import apps, certificates, integrations, records, webhook
 from daemon.web.doors import AppDoor, Door, IntegrationDoor
 
@@ -90,7 +91,7 @@ class Addresses:
             case ("integration", integration_id):
                 return [self._door(found) for found in _by_id(integration_id)]
             case ("customer", customer_id, provider):
-                return [self._door(found) for found in integrations.at_address(customer_id, provider)]
+                return [self._door(found) for found in integrations.at_address(customer_id, stored_name(provider))]
             case ("app", provider, app_id):
                 return [AppDoor(app, webhook.read(self._house.safe, app)) for app in _apps(provider, app_id)]
         return []

@@ -16,7 +16,10 @@ from daemon.clock import SystemClock
 from daemon.errors import HintNotReady, StoreError
 from daemon.house import House
 from daemon.model import Hint, IntegrationState
+from daemon.sandbox.faults import Faults
+from daemon.sandbox.seats import Ground, seat
 from daemon.store import hints, integrations, records, webhook
+from daemon.store.secrets import CREDENTIALS
 from daemon.web.outcomes import Outcomes
 from daemon.web.receiver import receiver_app
 from tests.web.building import (
@@ -226,6 +229,22 @@ def test_a_customers_address_means_the_customers_own_integration(house: House) -
     assert sender.send(1).status_code == 200
     assert len(waiting(house, own)) == 1
     assert sender.send(2, path=f"/api/webhooks/billing/{customer.id}/square").status_code == 404
+
+
+def test_the_short_name_of_a_customers_own_system_is_an_address_too(house: House) -> None:
+    tenant = a_tenant(house)
+    customer = a_customer(house, tenant)
+    own = an_integration(house, tenant, customer=customer)
+    place = seat("custom_webhook", Ground(house.clock, house.entropy, Faults()))
+
+    def become() -> None:
+        integrations.update(own.id, provider="custom_webhook", settings=place.settings)
+        house.safe.put(integrations.get(None, own.id), CREDENTIALS, place.credentials)
+
+    house.store.write("test", become)
+    sender = Sender(house, f"/api/webhooks/billing/{customer.id}/custom")
+
+    assert sender.send(1).status_code == 401, "the address is known, and Stripe's signature does not fit"
 
 
 def test_while_an_old_account_drains_its_customers_address_serves_both(house: House) -> None:
