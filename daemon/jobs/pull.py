@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -36,12 +36,18 @@ HOLD = timedelta(hours=1)
 log = structlog.get_logger()
 
 
+def _nothing_more(_items: Sequence[Applied]) -> None:
+    """A pull keeps no other record of what it read."""
+
+
 @dataclass(slots=True)
 class Reading:
-    """What one run reads: links by external id, and the hints that the reading answers."""
+    """What one run reads: links by external id, the hints that the reading answers, and what is written
+    beside what was read, in its transaction."""
 
     links: dict[str, records.Link]
     hint_ids: dict[str, list[int]]
+    beside: Callable[[Sequence[Applied]], None] = _nothing_more
 
 
 def pull(visit: Visit) -> None:
@@ -95,14 +101,14 @@ def _read(visit: Visit, reading: Reading) -> None:
         _read_later(visit, reading, error)
     if alarming:
         with visit.gate.urgent():
-            _second_look(visit, reading, alarming, asked=len(asked))
+            second_look(visit, reading, alarming, asked=len(asked))
 
 
 def _read_these(visit: Visit, reading: Reading, asked: Sequence[Asked]) -> list[Applied]:
-    """Apply what is harmless; returns what is not."""
+    """As `take_in`, for all of them."""
     alarming: list[Applied] = []
-    for page in _pages(visit, visit.provider.pull(asked)) if asked else ():
-        alarming += _take_in(visit, reading, page)
+    for page in pages(visit, visit.provider.pull(asked)) if asked else ():
+        alarming += take_in(visit, reading, page)
     visit.tally.add("read", len(asked))
     return alarming
 
@@ -124,7 +130,7 @@ def _read_later(visit: Visit, reading: Reading, error: Rationed) -> None:
     visit.tally.add("rationed", visit.house.store.write("pull.rationed", work))
 
 
-def _pages(visit: Visit, answers: Iterable[Observation]) -> Iterator[list[Observation]]:
+def pages(visit: Visit, answers: Iterable[Observation]) -> Iterator[list[Observation]]:
     """Groups of answers, as they arrive: early ones count even if later ones fail."""
     page: list[Observation] = []
     try:
@@ -142,7 +148,7 @@ def _pages(visit: Visit, answers: Iterable[Observation]) -> Iterator[list[Observ
         yield page
 
 
-def _take_in(visit: Visit, reading: Reading, page: Sequence[Observation]) -> list[Applied]:
+def take_in(visit: Visit, reading: Reading, page: Sequence[Observation]) -> list[Applied]:
     """Apply what is harmless; returns what is not."""
     calm, alarming = judged(reading.links, page)
     _apply(visit, reading, calm)
@@ -159,6 +165,7 @@ def _apply(visit: Visit, reading: Reading, items: Sequence[Applied]) -> None:
         moved = changes.apply(items, now=now)
         links.mark_pulled(read, now=now, reread_s=visit.reread_s, spread=visit.house.entropy.fraction())
         hints.used(answered, now)
+        reading.beside(items)
         return moved
 
     moved = visit.house.store.write("pull.apply", work)
@@ -173,7 +180,7 @@ def _status_after(item: Applied) -> str:
 # --- bad news -----------------------------------------------------------------------------------------
 
 
-def _second_look(visit: Visit, reading: Reading, alarming: Sequence[Applied], *, asked: int) -> None:
+def second_look(visit: Visit, reading: Reading, alarming: Sequence[Applied], *, asked: int) -> None:
     """Read each again by itself; apply what is confirmed, unless the brake holds it. Where it would hold
     all of them, a few that are confirmed stand for the rest."""
     few = visit.house.settings.brake.at_least
