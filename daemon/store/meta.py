@@ -12,6 +12,9 @@ RECOVERY = "recovery"
 CLOCK = "clock"
 """The latest wall time that a daemon saw, in microseconds."""
 
+LEAPT = "leapt"
+"""The recovery for which the event feed leapt ahead."""
+
 KEYS = "keys"
 """The ids of the master keys that the daemon has at hand; only under one of these may the CLI seal."""
 
