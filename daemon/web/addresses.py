@@ -91,7 +91,8 @@ class Addresses:
             case ("integration", integration_id):
                 return [self._door(found) for found in _by_id(integration_id)]
             case ("customer", customer_id, provider):
-                return [self._door(found) for found in integrations.at_address(customer_id, stored_name(provider))]
+                there = integrations.at_address(customer_id, stored_name(provider))
+                return [self._door(found) for found in there]
             case ("app", provider, app_id):
                 return [AppDoor(app, webhook.read(self._house.safe, app)) for app in _apps(provider, app_id)]
         return []

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from daemon import app
@@ -77,15 +78,18 @@ def an_integration(
     account: str = "acct_0001",
     customer: records.Customer | None = None,
     secrets: Iterable[str] = (SECRET,),
+    provider: str = "stripe",
+    settings: Mapping[str, Any] = MappingProxyType({}),
+    credentials: Mapping[str, Any] = MappingProxyType({"secret_key": "sk_test_" + "0" * 24}),
 ) -> records.Integration:
     def work() -> records.Integration:
         added = integrations.add(
             tenant_id=tenant.id,
             customer_id=customer.id if customer else None,
-            provider="stripe",
+            provider=provider,
             mode="sandbox",
-            label="Stripe",
-            settings={},
+            label=provider,
+            settings=dict(settings),
             account=AccountInfo(account, "Account", Mode.SANDBOX),
             base_url=None,
             pace="realtime",
@@ -93,7 +97,7 @@ def an_integration(
             now=house.clock.now(),
             entropy=ENTROPY,
         )
-        house.safe.put(added, CREDENTIALS, {"secret_key": "sk_test_" + "0" * 24})
+        house.safe.put(added, CREDENTIALS, dict(credentials))
         webhook.keep(house.safe, added, WebhookKeys(URL, tuple(secrets)))
         return added
 

@@ -19,7 +19,6 @@ from daemon.model import Hint, IntegrationState
 from daemon.sandbox.faults import Faults
 from daemon.sandbox.seats import Ground, seat
 from daemon.store import hints, integrations, records, webhook
-from daemon.store.secrets import CREDENTIALS
 from daemon.web.outcomes import Outcomes
 from daemon.web.receiver import receiver_app
 from tests.web.building import (
@@ -234,14 +233,15 @@ def test_a_customers_address_means_the_customers_own_integration(house: House) -
 def test_the_short_name_of_a_customers_own_system_is_an_address_too(house: House) -> None:
     tenant = a_tenant(house)
     customer = a_customer(house, tenant)
-    own = an_integration(house, tenant, customer=customer)
     place = seat("custom_webhook", Ground(house.clock, house.entropy, Faults()))
-
-    def become() -> None:
-        integrations.update(own.id, provider="custom_webhook", settings=place.settings)
-        house.safe.put(integrations.get(None, own.id), CREDENTIALS, place.credentials)
-
-    house.store.write("test", become)
+    an_integration(
+        house,
+        tenant,
+        customer=customer,
+        provider="custom_webhook",
+        settings=place.settings,
+        credentials=place.credentials,
+    )
     sender = Sender(house, f"/api/webhooks/billing/{customer.id}/custom")
 
     assert sender.send(1).status_code == 401, "the address is known, and Stripe's signature does not fit"
