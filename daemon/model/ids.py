@@ -21,6 +21,7 @@ TENANT, CUSTOMER, INTEGRATION, PAYER, INVOICE, LINK, RUN = "wbt", "wbc", "wbn", 
 APP, GRANT, CONSENT = "wba", "wbg", "wbo"
 PLAN, SUBSCRIPTION = "wbf", "wbs"
 EVENT, ENDPOINT = "wbv", "wbe"
+DIFFERENCE = "wbd"
 
 
 def new_id(prefix: str, now: datetime, entropy: Entropy) -> str:

@@ -26,6 +26,7 @@ from daemon.store.tables.service import (
     ServiceMove,
     Standing,
 )
+from daemon.store.tables.sweeping import Difference, Sweep, Swept
 from daemon.store.tables.work import (
     Audit,
     Event,
@@ -54,6 +55,7 @@ __all__ = [
     "Customer",
     "Debt",
     "Delivery",
+    "Difference",
     "DunningStep",
     "Endpoint",
     "Event",
@@ -79,6 +81,8 @@ __all__ = [
     "Standing",
     "Step",
     "Subscription",
+    "Sweep",
+    "Swept",
     "Table",
     "Tenant",
     "VaultKey",
@@ -125,4 +129,7 @@ ALL = (
     ServiceCheck,
     ServiceMove,
     Standing,
+    Sweep,
+    Swept,
+    Difference,
 )
