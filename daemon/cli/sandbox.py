@@ -1,10 +1,13 @@
-"""`wispbill sandbox`: a provider that behaves as Stripe does, on this machine, to try things against."""
+"""`wispbill sandbox`: providers that behave as the real ones do, on this machine, to try things against."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import Annotated, Any
 
 import typer
+
+from daemon.errors import InvalidInput
 
 
 def register(app: typer.Typer) -> None:
@@ -12,15 +15,80 @@ def register(app: typer.Typer) -> None:
 
 
 def sandbox(
-    key: Annotated[list[str] | None, typer.Option(help="A test key to accept; may be repeated.")] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the provider; 0 picks a free one.")] = 12111,
+    *,
+    provider: Annotated[
+        list[str] | None, typer.Option(help="Which one; may be repeated. Else Stripe.", metavar="NAME")
+    ] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="Every provider.")] = False,
+    key: Annotated[list[str] | None, typer.Option(help="A Stripe key to accept; may be repeated.")] = None,
+    port: Annotated[
+        int,
+        typer.Option(
+            min=0, max=65535, help="Of the first provider, the others two above each; 0: free ones."
+        ),
+    ] = 12111,
     control_port: Annotated[int, typer.Option(min=0, max=65535, help="Where payers act.")] = 12112,
     latency_ms: Annotated[float, typer.Option(min=0, help="Added to every answer.")] = 0,
+    public_url: Annotated[
+        str, typer.Option(help="Where wispbill is reached ([receiver] public_url): browsers are sent there.")
+    ] = "http://localhost:8470",
+    forward: Annotated[
+        str, typer.Option(help="Where webhooks to the public URL go instead, as a proxy would send them.")
+    ] = "",
 ) -> None:
-    """Serve the sandbox until Ctrl-C. It prints its addresses as one line of JSON."""
-    from daemon.sandbox.__main__ import main
+    """Serve it until Ctrl-C. One line of JSON tells addresses and credentials; how to use them follows."""
+    from daemon.sandbox.__main__ import Wishes, run
+    from daemon.sandbox.seats import SEATED
+    from daemon.sandbox.stands import Ports, chosen
 
-    words = [f"--port={port}", f"--control-port={control_port}", f"--latency-ms={latency_ms}"]
-    keys = key or ["sk_test_sandbox0000000000"]
-    typer.echo(f'Point [providers.stripe] base_url at its "url"; it accepts {", ".join(keys)}.', err=True)
-    raise typer.Exit(main([*words, *(f"--key={one}" for one in keys)]))
+    names = SEATED if everyone else chosen(provider or ["stripe"])
+    ports = Ports(port=port, control_port=control_port)
+    wishes = Wishes(names, ports, key or (), latency_ms=latency_ms, public_url=public_url, forward=forward)
+    try:
+        run(wishes, _tell)
+    except OSError as error:
+        raise InvalidInput(
+            "WB-INPUT", f"port: {(error.strerror or str(error)).lower()}; give another --port", field="port"
+        ) from error
+
+
+def _tell(document: dict[str, Any]) -> None:
+    typer.echo(json.dumps(document))
+    for line in instructions(document["providers"]):
+        typer.echo(line, err=True)
+
+
+def instructions(providers: dict[str, Any]) -> list[str]:
+    """How each is connected, to be copied."""
+    lines = ["", "In wispbill.toml:", ""]
+    for name, facts in providers.items():
+        lines += [f"[providers.{name}]", f'base_url = "{facts["url"]}"', ""]
+    for name, facts in providers.items():
+        control = f"{facts['control_url']}/control"
+        lines += [f"Connect {name}:", *(f"  {line}" for line in _connecting(name, facts))]
+        lines += [f"  {_hooking(name, control, by_hand=facts['webhooks'] == 'by hand')}"]
+        lines += [f"  curl {control}/standing   # what is in its books", ""]
+    return [*lines, "Ctrl-C ends it."]
+
+
+def _hooking(name: str, control: str, *, by_hand: bool) -> str:
+    if by_hand:
+        return f'curl {control}/hook -d \'{{"url": "ADDRESS"}}\'   # where its webhooks go'
+    needs = "   # PayPal wants https: see --forward" if name == "paypal" else ""
+    return f"wispbill integrations webhook INTEGRATION{needs}"
+
+
+def _connecting(name: str, facts: dict[str, Any]) -> list[str]:
+    settings = f" --settings '{json.dumps(facts['settings'])}'" if facts["settings"] else ""
+    mode = f"--mode {facts['mode']}"
+    app = facts["app"]
+    if app is None:
+        given = json.dumps(facts["credentials"])
+        return [f"echo '{given}' | wispbill integrations add {name} {mode}{settings} --credentials -"]
+    secret, webhook = ({key: app[key]} for key in ("client_secret", "webhook_secret"))
+    client, redirect = f"--client-id {app['client_id']}", f"--redirect-uri {app['redirect_uri']}"
+    return [
+        f"echo '{json.dumps(secret)}' | wispbill apps add {name} {client} {mode} {redirect} --credentials -",
+        f"echo '{json.dumps(webhook)}' | wispbill apps secret APP --webhook --credentials -",
+        f"wispbill integrations authorize {name}{settings}     # open the link that it prints",
+    ]

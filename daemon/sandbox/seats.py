@@ -51,8 +51,8 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a seat is made on. `rates`: whether the provider's limits apply. `demo`: Xero's Demo Company, which
-    is what stands in for a sandbox there, and payments tell of their invoice (which Xero does not promise)."""
+    """What a seat is made on. `rates`: whether the provider's limits apply. `demo`: Xero's Demo Company,
+    its stand-in for a sandbox, and payments tell of their invoice there (which Xero does not promise)."""
 
     clock: Clock
     entropy: Entropy
