@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from daemon.errors import BrakeApplied, Rationed
+from daemon.errors import BrakeApplied, Garbled, Rationed, Rejected, RemoteError
 from daemon.house import House
 from daemon.jobs.feed import HINTS, follow_feed, room_at
 from daemon.jobs.judging import judged
@@ -32,6 +32,9 @@ PAGE = 100
 
 HOLD = timedelta(hours=1)
 """After that what the brake holds is read again."""
+
+NONSENSE = (Garbled, Rejected)
+"""These concern what was asked, not the account: the rest is asked all the same, and then they go on."""
 
 log = structlog.get_logger()
 
@@ -51,16 +54,23 @@ class Reading:
 
 
 def pull(visit: Visit) -> None:
-    """One run at one integration; raises the fault that ended it."""
-    followed = follow_feed(visit)
+    """One run at one integration; raises the fault that ended it. A list of changes that is nonsense keeps
+    nothing from being read that is due, or hinted at."""
+    nonsense: RemoteError | None = None
+    try:
+        followed = follow_feed(visit)
+    except NONSENSE as error:
+        followed, nonsense = False, error
     reading = _choose(visit)
     try:
         if reading.links:
             _read(visit, reading)
-    except BrakeApplied:
+    except (BrakeApplied, *NONSENSE):
         _polled(visit, followed)
         raise
     _polled(visit, followed, brake_off=_brake_is_over(visit))
+    if nonsense is not None:
+        raise nonsense
 
 
 # --- reading ------------------------------------------------------------------------------------------
@@ -88,33 +98,47 @@ def _choose(visit: Visit) -> Reading:
 
 
 def _read(visit: Visit, reading: Reading) -> None:
-    """What is hinted at is urgent; what is merely due rides along as far as its batches have room."""
+    """What is hinted at is urgent; what is merely due rides along as far as its batches have room, and is
+    read though an invoice that is hinted at answers nonsense."""
     asked = [Asked(ref, link.pushed_at) for ref, link in reading.links.items()]
     batch = visit.provider.can.pull_batch
     room = -(-len(reading.hint_ids) // batch) * batch
     alarming: list[Applied] = []
+    nonsense: list[RemoteError] = []
     try:
         with visit.gate.urgent():
-            alarming += _read_these(visit, reading, asked[:room])
-        alarming += _read_these(visit, reading, asked[room:])
+            _read_these(visit, reading, asked[:room], alarming, nonsense)
+        _read_these(visit, reading, asked[room:], alarming, nonsense)
     except Rationed as error:
-        _read_later(visit, reading, error)
+        _read_later(visit, reading, "rationed", room_at(error, visit.now))
     if alarming:
         with visit.gate.urgent():
             second_look(visit, reading, alarming, asked=len(asked))
+    if nonsense:
+        floor = timedelta(seconds=visit.provider.can.min_poll_s)
+        _read_later(visit, reading, "unreadable", visit.now + floor)
+        raise nonsense[0]
 
 
-def _read_these(visit: Visit, reading: Reading, asked: Sequence[Asked]) -> list[Applied]:
-    """As `take_in`, for all of them."""
-    alarming: list[Applied] = []
-    for page in pages(visit, visit.provider.pull(asked)) if asked else ():
-        alarming += take_in(visit, reading, page)
+def _read_these(
+    visit: Visit,
+    reading: Reading,
+    asked: Sequence[Asked],
+    alarming: list[Applied],
+    nonsense: list[RemoteError],
+) -> None:
+    """As `take_in`, for all of them; notes what could not be read."""
+    try:
+        for page in pages(visit, visit.provider.pull(asked)) if asked else ():
+            alarming += take_in(visit, reading, page)
+    except NONSENSE as error:
+        nonsense.append(error)
     visit.tally.add("read", len(asked))
-    return alarming
 
 
-def _read_later(visit: Visit, reading: Reading, error: Rationed) -> None:
-    """What is still due, or hinted at, is due when the budget has room for it again."""
+def _read_later(visit: Visit, reading: Reading, why: str, at: datetime) -> None:
+    """What is still due, or hinted at, is due then: when the budget has room for it again, or, where it
+    could not be read, at the pace of polls."""
     now = visit.now
 
     def work() -> int:
@@ -123,11 +147,11 @@ def _read_later(visit: Visit, reading: Reading, error: Rationed) -> None:
         hinted = {ref for ref, ids in reading.hint_ids.items() if waiting.intersection(ids)}
         still = [link.id for link in links.due_for_pull(visit.integration.id, now, limit=READS)]
         still += [reading.links[ref].id for ref in hinted]
-        links.postpone(still, room_at(error, now))
+        links.postpone(still, at)
         hints.used([i for ref in hinted for i in reading.hint_ids[ref]], now)
         return len(set(still))
 
-    visit.tally.add("rationed", visit.house.store.write("pull.rationed", work))
+    visit.tally.add(why, visit.house.store.write("pull.rationed", work))
 
 
 def pages(visit: Visit, answers: Iterable[Observation]) -> Iterator[list[Observation]]:
