@@ -28,7 +28,7 @@ RINGS = (
             "wakeup",
         },
     ),
-    ("decisions", {"reconcile", "policy"}),
+    ("decisions", {"reconcile", "policy", "dunning"}),
     ("edges", {"store", "providers", "alerts", "gate"}),
     ("work", {"house", "tokens", "connect", "jobs"}),
     ("wiring", {"app", "scheduler"}),
@@ -39,7 +39,7 @@ RINGS = (
 
 LEVEL = {part: level for level, (_ring, parts) in enumerate(RINGS) for part in parts}
 
-STRANGERS = ({"store", "providers", "alerts", "gate"}, {"reconcile", "policy"}, {"web", "sandbox"})
+STRANGERS = ({"store", "providers", "alerts", "gate"}, {"reconcile", "policy", "dunning"}, {"web", "sandbox"})
 """Parts of one ring that do not know one another."""
 
 
@@ -137,7 +137,7 @@ def test_the_receiver_cannot_change_an_invoice(module: str) -> None:
 
 
 def test_decisions_touch_neither_the_world_nor_a_clock() -> None:
-    for module in (name for name in MODULES if part_of(name) in ("reconcile", "policy")):
+    for module in (name for name in MODULES if part_of(name) in ("reconcile", "policy", "dunning")):
         outside = {name.split(".")[0] for name in imports(module)} - {"daemon"}
         allowed = {"__future__", "calendar", "collections", "dataclasses", "datetime", "enum", "math", "re"}
         assert outside <= allowed | {"typing", "dateutil"}  # relativedelta, which is arithmetic
