@@ -8,13 +8,16 @@ from daemon.cli import output
 
 COLUMNS = {
     "name": "PROVIDER",
+    "signs_in": "SIGNS IN BY",
     "change_feed": "CHANGE FEED",
-    "webhooks": "WEBHOOKS",
+    "webhook_registration": "WEBHOOKS",
     "partial_payments": "PARTIAL PAYMENTS",
     "refunds": "REFUNDS",
     "disputes": "DISPUTES",
     "void": "VOID",
     "pdf": "PDF",
+    "push_batch": "IN ONE CALL",
+    "calls_per_day": "CALLS A DAY",
     "min_poll_s": "POLLED EVERY (S)",
 }
 
@@ -25,21 +28,8 @@ def register(app: typer.Typer) -> None:
 
 def providers(as_json: output.Json = False) -> None:
     """List the providers, with what each can do."""
-    from dataclasses import asdict
-
     from daemon.providers import names, provider_class
+    from daemon.providers.described import described
 
-    shown = []
-    for kind in (provider_class(name) for name in names()):
-        fields = [
-            {
-                "name": name,
-                "title": field.title or name,
-                "help": field.description,
-                "required": field.is_required(),
-            }
-            for name, field in kind.credentials.model_fields.items()
-        ]
-        head = {"name": kind.name, "label": kind.label, "docs": kind.docs, "credentials": fields}
-        shown.append(head | asdict(kind.can))
+    shown = [described(provider_class(name)) for name in names()]
     output.listing("providers", shown, COLUMNS, as_json=as_json, empty="None is installed.")

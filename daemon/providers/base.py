@@ -6,7 +6,7 @@ settings and a wire, and keeps no state beside them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -108,6 +108,9 @@ class Provider:
     public: ClassVar[bool] = False
     """Whether its addresses are a customer's own, to be judged at every send (`wire.public`)."""
     docs: ClassVar[str] = ""
+    by_settings: ClassVar[Mapping[str, str]] = {}
+    """Capabilities that the settings of an integration decide, each with the setting that does: of these the
+    `can` of an adapter counts, not that of the class."""
 
     def __init__(self, context: Context) -> None:
         self.wire = context.wire

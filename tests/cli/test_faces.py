@@ -258,6 +258,7 @@ def test_providers_tells_what_each_can_do_and_what_it_asks_for(shell: Shell) -> 
     stripe = next(p for p in shell.json("providers")["providers"] if p["name"] == "stripe")
     assert stripe["changeFeed"] is True
     assert stripe["credentials"][0]["name"] == "secret_key"
+    assert stripe["credentials"][0]["secret"] is True
 
 
 def test_every_listing_has_a_json_of_one_document(shell: Shell) -> None:

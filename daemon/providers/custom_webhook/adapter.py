@@ -6,7 +6,7 @@ docs/providers/custom_webhook.md is what the receiver must do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, cast
 
@@ -54,6 +54,13 @@ class CustomWebhook(Provider):
     settings: ClassVar[type[ProviderSettings]] = CustomSettings
     public: ClassVar[bool] = True
     docs: ClassVar[str] = "docs/providers/custom_webhook.md"
+    by_settings: ClassVar[Mapping[str, str]] = {
+        "change_feed": "status.changes",
+        "refunds": "status.paths.refunds",
+        "void": "void",
+        "webhooks": "inbound.profile",
+        "registers_webhook": "inbound.profile",
+    }
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
