@@ -241,6 +241,7 @@ def build(
         entropy=entropy,
         name=name,
         stop=stop,
+        make_public=make_public,
         tokens=tokens,
     )
     return house

@@ -17,6 +17,7 @@ from daemon.store import records
 from daemon.store.database import Store
 from daemon.store.secrets import Safe
 from daemon.tokens import TokenDesk
+from daemon.wire import Gate, Wire
 
 
 class Providers(Protocol):
@@ -62,6 +63,8 @@ class House:
     stop: threading.Event = field(default_factory=threading.Event)
     wake: Callable[[str], None] = _nobody
     beat: Callable[[float], None] = lambda _within_s: None
+    make_public: Callable[[str, Gate, float], Wire] | None = None
+    """A wire to public addresses and `[network] allow`: party, gate, deadline in seconds. None: tests."""
     tokens: TokenDesk | None = None
     """None where nothing here works under a grant (tests)."""
     pauses: dict[str, str] = field(default_factory=dict)

@@ -22,6 +22,7 @@ from daemon.errors import StoreError, WispbillError
 from daemon.house import House
 from daemon.jobs import keepalive
 from daemon.jobs.bill import bill
+from daemon.jobs.notify import deliver, notify
 from daemon.jobs.pull import pull
 from daemon.jobs.push import push
 from daemon.jobs.tidy import tidy
@@ -32,6 +33,9 @@ log = structlog.get_logger()
 
 VISITS = {"push": push, "pull": pull, "keepalive": keepalive.check_connection}
 """The jobs that go to integrations. An integration gets a run of one at a time, in turns."""
+
+NOTIFY = "notify"
+"""Goes to endpoints, which are served in turns as integrations are."""
 
 DRIFT_S = 5.0
 PAUSE_DRIFT_S = 86_400.0
@@ -48,6 +52,7 @@ class Scheduler:
         self._busy: set[str] = set()
         workers = house.settings.daemon.workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+        self._tellers = ThreadPoolExecutor(house.settings.notify.workers, thread_name_prefix="teller")
         self._ticks = BackgroundScheduler(
             timezone="UTC",
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -64,6 +69,8 @@ class Scheduler:
             self._every("keepalive", settings.keepalive.every, self._tick_keepalive)
         if settings.bill.enabled:
             self._every("bill", 60.0, self._tick_bill)
+        if settings.notify.enabled:
+            self._every("notify", settings.notify.every, self._tick_notify)
         self._every("tidy", 60.0, self._tick_tidy)
         self._every("beat", 5.0, partial(self._beats.beat, name="scheduler"))
         self._ticks.add_listener(self._told, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
@@ -83,10 +90,14 @@ class Scheduler:
         self._house.stop.set()
         if self._ticks.running:
             self._ticks.shutdown(wait=False)
-        waiter = threading.Thread(target=self._pool.shutdown, kwargs={"wait": True}, daemon=True)
+        waiter = threading.Thread(target=self._end_pools, name="waiter", daemon=True)
         waiter.start()
         waiter.join(within_s)
         return not waiter.is_alive()
+
+    def _end_pools(self) -> None:
+        self._tellers.shutdown(wait=True)
+        self._pool.shutdown(wait=True)
 
     # --- ticks ----------------------------------------------------------------------------------------
 
@@ -119,6 +130,10 @@ class Scheduler:
         with self._house.store.session():
             bill(self._house)
 
+    def _tick_notify(self) -> None:
+        with self._house.store.session():
+            self._enlist(NOTIFY, notify(self._house))
+
     def _tick_tidy(self) -> None:
         with self._house.store.session():
             tidy(self._house)
@@ -140,7 +155,7 @@ class Scheduler:
                 self._wanted.setdefault(integration_id, set()).add(verb)
                 if integration_id not in self._busy and not self._house.stop.is_set():
                     self._busy.add(integration_id)
-                    self._pool.submit(self._serve, integration_id)
+                    self._pool_of(verb).submit(self._serve, integration_id)
 
     def _serve(self, integration_id: str, last: str = "") -> None:
         """One run of what this integration wants; for more it queues again, behind the other integrations."""
@@ -153,13 +168,17 @@ class Scheduler:
         finally:
             self._beats.rest()
             if not self._house.stop.is_set():
-                self._pool.submit(self._serve, integration_id, verb)
+                self._pool_of(verb).submit(self._serve, integration_id, verb)
+
+    def _pool_of(self, verb: str) -> ThreadPoolExecutor:
+        """Endpoints have workers of their own: one that is slow delays no integration."""
+        return self._tellers if verb == NOTIFY else self._pool
 
     def _next_verb(self, integration_id: str, last: str) -> str | None:
         """What was not done last comes first; None, and nobody is busy with it, where it wants nothing."""
         with self._lock:
             wanted = self._wanted.get(integration_id, set())
-            for verb in sorted(VISITS, key=lambda one: one == last):
+            for verb in sorted((*VISITS, NOTIFY), key=lambda one: one == last):
                 if verb in wanted and not self._house.stop.is_set():
                     wanted.discard(verb)
                     return verb
@@ -169,7 +188,11 @@ class Scheduler:
 
     def _run(self, integration_id: str, verb: str) -> None:
         try:
-            visit(self._house, integration_id, verb, VISITS[verb])
+            if verb == NOTIFY:
+                with self._house.store.session():
+                    deliver(self._house, integration_id)
+            else:
+                visit(self._house, integration_id, verb, VISITS[verb])
         except StoreError as error:
             log.error(f"{verb}.store_failed", integration=integration_id, code=error.code, text=error.message)
         except Exception:

@@ -23,7 +23,7 @@ from daemon.house import House
 from daemon.log import configure
 from daemon.scheduler import Scheduler
 from daemon.settings import Settings, needs_restart, with_live_keys
-from daemon.store import grants, leases, meta
+from daemon.store import endpoints, grants, leases, meta
 from daemon.store.database import said_plainly
 from daemon.store.locks import FileLock
 from daemon.store.writer import GroupWriter
@@ -83,6 +83,7 @@ class Service:
         house.beat = self._beats.keep
         leases.drop_dead(house.store, _is_alive)
         grants.drop_dead_owners(house.store, _is_alive)
+        endpoints.drop_dead(house.store, _is_alive)
         writer = GroupWriter(house.store, self._beats.beat) if house.store.is_sqlite else None
         if writer:
             writer.start()

@@ -162,6 +162,7 @@ def forget_old(house: House, now: datetime) -> Document:
         "observations": retention.thin_observations(store, now - timedelta(seconds=keep.keep_observations)),
         "hints": retention.drop_used_hints(store, now - timedelta(seconds=keep.keep_hints)),
         "runs": retention.drop_runs(store, now - timedelta(seconds=keep.keep_runs)),
+        "deliveries": retention.drop_deliveries(store, now - timedelta(seconds=keep.keep_deliveries)),
     }
 
 

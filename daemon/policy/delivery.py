@@ -33,6 +33,6 @@ def next_try_s(
 
 def rest_s(failures: int, *, retry_after_s: float | None, fraction: float) -> float:
     """Seconds in which an endpoint is sent nothing after so many failures in a row."""
-    planned = min(REST_S * 2 ** min(failures - 1, 10), LONGEST_REST_S)
+    planned = min(REST_S * (1 << min(failures - 1, 10)), LONGEST_REST_S)
     spread = planned * (1 - JITTER + 2 * JITTER * fraction)
     return max(spread, min(retry_after_s or 0.0, MAX_RETRY_AFTER_S))

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from daemon.model.dunning import DunningRules
+from daemon.settings.dunning import Holidays, Hours, Steps, Tenants
 from daemon.settings.units import (
     Addresses,
     BaseUrl,
@@ -94,10 +96,52 @@ class BillSection(Section):
     catch_up: Annotated[Duration, at_least("1d")] = live("92d")
 
 
+class EnforceSection(Section):
+    enabled: Switch = fixed(True)
+    every: Annotated[Duration, at_least("1s")] = fixed("5s")
+    read_within: Annotated[Duration, at_least("1min")] = live("15min")
+    brake_share: Number = live(0.1, gt=0, le=1)
+    brake_at_least: Whole = live(5, ge=1)
+
+
+class DunningSection(Section):
+    steps: Steps = live(
+        (
+            {"days": 3, "status": "warned"},
+            {"days": 10, "status": "throttled"},
+            {"days": 20, "status": "suspended"},
+        )
+    )
+    hours: Hours = live("09:00-17:00")
+    weekends: Switch = live(False)
+    holidays: Holidays = live(())
+    tenants: Tenants = live(())
+
+    def rules_of(self, reference: str) -> DunningRules:
+        """The plan of the tenant of this reference."""
+        own = next((one for one in self.tenants if one.tenant == reference), None)
+        opens, closes = own.hours if own and own.hours else self.hours
+        return DunningRules(
+            steps=self.steps if own is None or own.steps is None else own.steps,
+            opens=opens,
+            closes=closes,
+            weekends=self.weekends if own is None or own.weekends is None else own.weekends,
+            holidays=self.holidays if own is None or own.holidays is None else own.holidays,
+        )
+
+
 class KeepaliveSection(Section):
     every: Annotated[Duration, at_least("1s")] = fixed("5min")
     enabled: Switch = fixed(True)
     test_every: Annotated[Duration, at_least("1min")] = live("1d")
+
+
+class NotifySection(Section):
+    every: Annotated[Duration, at_least("1s")] = fixed("5s")
+    enabled: Switch = fixed(True)
+    workers: Whole = fixed(4, ge=1, le=64)
+    pause_after: Annotated[Duration, at_least("1h")] = live("5d")
+    service_for: Annotated[Duration, at_least("1h")] = live("30d")
 
 
 class TidySection(Section):
@@ -107,6 +151,7 @@ class TidySection(Section):
     keep_observations: Annotated[Duration, at_least("1d")] = live("400d")
     keep_hints: Annotated[Duration, at_least("1d")] = live("35d")
     keep_runs: Annotated[Duration, at_least("1d")] = live("90d")
+    keep_deliveries: Annotated[Duration, at_least("1d")] = live("35d")
 
 
 class ReceiverSection(Section):
@@ -157,7 +202,10 @@ class Settings(BaseSettings):
     pull: PullSection = PullSection()
     brake: BrakeSection = BrakeSection()
     bill: BillSection = BillSection()
+    enforce: EnforceSection = EnforceSection()
+    dunning: DunningSection = DunningSection()
     keepalive: KeepaliveSection = KeepaliveSection()
+    notify: NotifySection = NotifySection()
     tidy: TidySection = TidySection()
     receiver: ReceiverSection = ReceiverSection()
     monitoring: MonitoringSection = MonitoringSection()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import peewee as pw
@@ -67,7 +68,7 @@ def enlist(store: Store) -> int:
     count = 0
     for endpoint_id in _behind():
         while True:
-            seen, made = store.write("notify.enlist", lambda one=endpoint_id: _enlist(store, one))
+            seen, made = store.write("notify.enlist", partial(_enlist, store, endpoint_id))
             count += made
             if seen < BATCH:
                 break

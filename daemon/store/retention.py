@@ -1,4 +1,5 @@
-"""What may be forgotten: old readings, used hints, past runs. Never events, the audit, payments, steps."""
+"""What may be forgotten: old readings, used hints, past runs, ended deliveries. Never events, the audit,
+payments, steps."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from typing import Any
 import peewee as pw
 
 from daemon.store.database import Store
-from daemon.store.tables import Hint, Link, Observation, Payment, Run
+from daemon.store.tables import Delivery, Hint, Link, Observation, Payment, Run
 
 BATCH = 500
 """Rows looked at for one transaction: far below 100 ms."""
@@ -59,6 +60,15 @@ def drop_runs(store: Store, before: datetime) -> int:
         return Run.select(Run.id).where((Run.id > after) & (Run.started_at < before) & Run.id.not_in(newest))
 
     return _delete(store, "tidy.runs", Run, candidates)
+
+
+def drop_deliveries(store: Store, before: datetime) -> int:
+    """Drop the log of deliveries that ended before `before`; what still waits stays."""
+
+    def candidates(after: int) -> Any:
+        return Delivery.select(Delivery.id).where((Delivery.id > after) & (Delivery.ended_at < before))
+
+    return _delete(store, "tidy.deliveries", Delivery, candidates)
 
 
 def _delete(store: Store, label: str, table: Any, candidates: Query) -> int:
