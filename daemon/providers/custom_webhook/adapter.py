@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, cast
 
-from daemon.errors import Garbled, InvalidInput
+from daemon.errors import Garbled, InvalidInput, Rejected
 from daemon.model import (
     AccountInfo,
     Asked,
@@ -40,7 +40,7 @@ from daemon.providers.custom_webhook.setup import (
     CustomSettings,
     insist_on_secrets,
 )
-from daemon.providers.custom_webhook.status import Reader
+from daemon.providers.custom_webhook.status import Reader, believably_dated
 from daemon.providers.custom_webhook.verbs import Voider
 
 
@@ -94,7 +94,8 @@ class CustomWebhook(Provider):
         return push.preview(draft, self._settings, url, self._clock.now())
 
     def push_one(self, draft: InvoiceDraft, journal: Journal) -> Pushed:
-        return self._pusher.push(draft, body_of(draft, self._settings, self._clock.now()), journal)
+        pushed = self._pusher.push(draft, body_of(draft, self._settings, self._clock.now()), journal)
+        return replace(pushed, observation=believably_dated(pushed.observation, self._clock.now()))
 
     def changed(self, cursor: Document | None) -> Changes:
         status = self._settings.status
@@ -103,8 +104,16 @@ class CustomWebhook(Provider):
         return Feed(self._client, self._settings, status, status.changes).changed(cursor, self._clock)
 
     def pull(self, asked: Sequence[Asked]) -> Iterator[Observation]:
+        faults: list[Garbled | Rejected] = []
         for ref in dict.fromkeys(one.ref for one in asked):
-            yield self._read(ref)
+            try:
+                seen = self._read(ref)
+            except (Garbled, Rejected) as error:  # one that cannot be read keeps no other from being told
+                faults.append(error)
+            else:
+                yield seen
+        if faults:
+            raise faults[0]
 
     def _read(self, ref: str) -> Observation:
         """Without a status address nothing is known, and UNKNOWN overwrites nothing."""
@@ -114,14 +123,15 @@ class CustomWebhook(Provider):
         reply = self._client.get(status.url_template, {status.ref_is: ref})
         if reply.status_code in (404, 410):
             return Observation.missing(ref)
-        return Reader(self._settings, status).observe(self._client.document(reply), ref)
+        seen = Reader(self._settings, status).observe(self._client.document(reply), ref)
+        return believably_dated(seen, self._clock.now())
 
     def void(self, ref: str, journal: Journal) -> Observation:
         status, where = self._settings.status, self._settings.void
         if status is None or where is None:
             raise self._unsupported("void an invoice")
         voider = Voider(self._client, Reader(self._settings, status), status, where)
-        return voider.void(ref, journal, self._clock.now())
+        return believably_dated(voider.void(ref, journal, self._clock.now()), self._clock.now())
 
     def read_hints(self, delivery: Delivery) -> list[Hint]:
         """The signature first; of the body only which invoice to look at."""

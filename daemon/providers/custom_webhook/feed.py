@@ -18,7 +18,7 @@ from daemon.providers.custom_webhook.addresses import variables
 from daemon.providers.custom_webhook.answers import LIST_BYTES, found, garbled
 from daemon.providers.custom_webhook.client import Client
 from daemon.providers.custom_webhook.setup import CustomSettings, Status, StatusList
-from daemon.providers.custom_webhook.status import Reader
+from daemon.providers.custom_webhook.status import AHEAD, Reader
 from daemon.providers.custom_webhook.values import Values
 
 OVERLAP = timedelta(minutes=5)
@@ -44,7 +44,7 @@ class Feed:
         digest = _digest(rows)
         if not rows or digest == cursor["last"] or cursor["page"] > MAX_PAGES:
             return Changes(_next_round(cursor))
-        hints, told, newest = self._told(rows, cursor)
+        hints, told, newest = self._told(rows, cursor, clock.now() + AHEAD)
         going = {**cursor, "told": told, "newest": newest, "last": digest, "page": cursor["page"] + 1}
         if "page" not in variables(self._where.url_template):
             return Changes(_next_round(going), hints=tuple(hints))
@@ -65,15 +65,18 @@ class Feed:
             raise garbled(f"its list of changes is not a list of up to {MAX_ROWS}", reply)
         return rows
 
-    def _told(self, rows: list[Any], cursor: Document) -> tuple[list[Hint], Document, str]:
-        """Hints for what is new, all that was told lately, and the newest time of change."""
+    def _told(self, rows: list[Any], cursor: Document, end: datetime) -> tuple[list[Hint], Document, str]:
+        """Hints for what is new, all that was told lately, and the newest time of change; one after `end`
+        would hide all that follow. Where our reference is the name, a row without it is one of theirs."""
         told, newest, hints = dict(cursor["told"]), datetime.fromisoformat(cursor["newest"]), []
         for row in rows:
             ref = self._reader.name(row)
+            if ref is None and self._status.ref_is == "reference":
+                continue
             at = self._values.moment(found(row, self._status.paths.updated_at))
             if ref is None or at is None:
                 raise garbled("an entry of the list of changes lacks its id or its time")
-            newest = max(newest, at)
+            newest = max(newest, at) if at <= end else newest
             mark = _digest(row)
             if told.get(ref, [""])[0] != mark:
                 hints.append(Hint(f"list:{ref}:{mark}", ref, at))

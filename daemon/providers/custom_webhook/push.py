@@ -154,8 +154,9 @@ class Pusher:
         if document is None:
             raise garbled("the look-up is empty")
         ref = Reader(self._settings, status).name(document)
-        if ref is None:
-            ref = str(body["reference"] if status.ref_is == "external_id" else body[status.ref_is])
+        if ref is None and status.ref_is == "external_id":
+            raise garbled("the look-up does not tell the id of the invoice", reply)
+        ref = str(body[status.ref_is]) if ref is None else ref
         seen = Reader(self._settings, status).observe(document, ref)
         self._insist_on_ours(body, seen, status)
         return {"id": _an_id(ref)}

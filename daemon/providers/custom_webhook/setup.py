@@ -318,6 +318,8 @@ class CustomSettings(ProviderSettings):
             raise ValueError(
                 "status.url_template has {external_id}, so create.response.external_id is needed"
             )
+        if self.status.ref_is == "external_id" and self.status.lookup and not self.status.paths.external_id:
+            raise ValueError("status.lookup_url_template finds the id: status.paths.external_id is needed")
         if self.void is not None and variables(self.void.url_template) != {self.status.ref_is}:
             raise ValueError(f"void.url_template must hold {{{self.status.ref_is}}}, as status does")
         if not self.status.paths.currency and len(self.currencies) != 1:

@@ -3,7 +3,8 @@ nothing is believed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from daemon.errors import InvalidInput
@@ -15,6 +16,8 @@ from daemon.providers.custom_webhook.values import Values
 from daemon.providers.custom_webhook.words import STATUS
 
 MAX_FACTS = 1000
+AHEAD = timedelta(days=1)
+"""How far ahead of our clock theirs may be, in whatever zone it is."""
 CREDITED, REFUNDED = "status:credited", "status:refunded"
 """External ids of facts that only the amounts, or the word, tell."""
 
@@ -75,6 +78,8 @@ class Reader:
         if state is None or why is not None:
             return Observation(status=DocStatus.UNKNOWN, covers=frozenset(), **told)
         paid = _paid_total(state, amounts, facts)
+        if paid is None and state in ("paid", "refunded"):
+            raise garbled(f"it is called {state}, and no amount says how much that is")
         by_word = self._paths.refunds is None
         facts, covers = _credited(state, amounts, facts, covers | ({FactKind.REFUND} if by_word else set()))
         if by_word and state == "refunded" and paid is not None and paid.minor:
@@ -123,6 +128,11 @@ class Reader:
             return None
         at = self._values.moment(found(row, where.at))
         return Fact(kind, name[:200], amount, at, word(row, where.method), name[:200])
+
+
+def believably_dated(seen: Observation, now: datetime) -> Observation:
+    """A time of change that is yet to come would outrank every later one: it orders nothing."""
+    return replace(seen, as_of=None) if seen.as_of is not None and seen.as_of > now + AHEAD else seen
 
 
 def conflict(state: str, amounts: Amounts) -> str | None:
