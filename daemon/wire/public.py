@@ -38,6 +38,7 @@ Resolve = Callable[[str, int], Sequence[str]]
 """The addresses of a name, as text; raises OSError."""
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+_ROUTED = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _REFUSED = tuple(
     ipaddress.ip_network(text)
@@ -58,13 +59,9 @@ _REFUSED = tuple(
         "203.0.113.0/24",
         "224.0.0.0/4",
         "240.0.0.0/4",
-        "::/96",
-        "64:ff9b:1::/48",
         "2001::/23",
         "2001:db8::/32",
-        "fc00::/7",
-        "fe80::/10",
-        "ff00::/8",
+        "3fff::/20",  # documentation too (RFC 9637), unknown to Python 3.11
     )
 )
 
@@ -75,6 +72,8 @@ def is_public(text: str) -> bool:
     try:
         address = _unwrapped(ipaddress.ip_address(text.partition("%")[0]))
     except ValueError:
+        return False
+    if address.version == 6 and address not in _ROUTED:
         return False
     if any(address in net for net in _REFUSED if net.version == address.version):
         return False
