@@ -74,7 +74,7 @@ class Api:
 
     def query(self, entity: str, where: str, *, most: int = ROWS) -> list[Document]:
         """The rows of one page; raises Garbled where they are none."""
-        text = f"select * from {entity} {where} maxresults {most}".replace("  ", " ")
+        text = f"select * from {entity} {where} maxresults {most}"
         if len(text) > _LONG:
             kind = {"content-type": "application/text"}
             reply = self._ask("POST", "query", {}, content=text.encode(), headers=kind, scope=READ)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
+from daemon.errors import InvalidInput
 from daemon.model import Document, InvoiceDraft, LineDraft, PayerDraft
 from daemon.model.ids import our_reference
 from daemon.money import Money
@@ -124,12 +125,19 @@ def note_of(draft: InvoiceDraft) -> str:
 
 
 def read_note(note: object) -> tuple[str | None, Money | None]:
-    """Our reference and the total that stand in a private note, whatever people wrote around them."""
+    """Our reference and the total that stand in a private note, whatever people wrote around them, or over
+    the total."""
     match = _NOTE.search(note) if isinstance(note, str) else None
     if match is None:
         return None, None
-    total = Money.parse(match[2], match[3]) if match[2] and match[3] else None
-    return match[1], total
+    return match[1], _total(match[2], match[3])
+
+
+def _total(amount: str | None, currency: str | None) -> Money | None:
+    try:
+        return Money.parse(amount, currency) if amount and currency else None
+    except InvalidInput:
+        return None
 
 
 def invoice_body(draft: InvoiceDraft, customer: str, settings: QuickBooksSettings) -> Document:

@@ -140,22 +140,32 @@ class Feed:
         """By the time of the last change: what changes meanwhile moves behind `until`, and shifts nothing."""
         entity, *others = cursor.left
         start = cursor.at or _zulu(_moment(cursor.since) - OVERLAP)
-        rows = self._api.query(
-            entity,
-            f"where MetaData.LastUpdatedTime >= '{start}' "
-            f"and MetaData.LastUpdatedTime <= '{_utc(cursor.until)}' "
-            f"orderby MetaData.LastUpdatedTime startposition {cursor.skip + 1}",
-            most=PAGE,
-        )
-        if len(rows) == PAGE:
+        rows, size = self._rows_from(entity, start, cursor)
+        if len(rows) == size:
             last = _utc(part(rows[-1], "MetaData").get("LastUpdatedTime"))
             same = last == start
-            onward = replace(cursor, at=last, skip=cursor.skip + PAGE if same else 0)
+            onward = replace(cursor, at=last, skip=cursor.skip + size if same else 0)
             return replace(self._changes({entity: rows}, onward), more=True)
         if others:
             onward = replace(cursor, left=tuple(others), at=None, skip=0)
             return replace(self._changes({entity: rows}, onward), more=True)
         return self._whole(cursor, {entity: rows})
+
+    def _rows_from(self, entity: str, start: str, cursor: Cursor) -> tuple[list[Document], int]:
+        """A page and how many it may hold: fewer where many lines make more than an answer may weigh."""
+        where = (
+            f"where MetaData.LastUpdatedTime >= '{start}' "
+            f"and MetaData.LastUpdatedTime <= '{_utc(cursor.until)}' "
+            f"orderby MetaData.LastUpdatedTime startposition {cursor.skip + 1}"
+        )
+        size = PAGE
+        while True:
+            try:
+                return self._api.query(entity, where, most=size), size
+            except Garbled as error:
+                if TOO_LARGE not in error.message or size == 1:
+                    raise
+                size = -(-size // 4)
 
     def _whole(self, cursor: Cursor, rows: Mapping[str, Sequence[Document]]) -> Changes:
         """All pages were told. The last one is told once more where the cursor is given up after it."""
@@ -179,7 +189,8 @@ class Feed:
         gone = [Observation.missing(row["Id"]) for row in invoices if _is_gone(row)]
         there = [row for row in invoices if not _is_gone(row)]
         ours = [row for row in there if read_note(row.get("PrivateNote"))[0]]
-        truths = list(self._reader.observed(ours, payments))
+        # One that cannot be read is read again by itself, so that it holds up no other.
+        truths = [one for one in self._reader.observed(ours, payments) if isinstance(one, Observation)]
         told = {one.ref for one in (*truths, *gone)}
         # An invoice without our note is the merchant's own, or one whose note was written over.
         hints = [_hint("Invoice", row, row["Id"]) for row in there if row["Id"] not in told]
@@ -187,7 +198,7 @@ class Feed:
         hints += [
             _hint("Payment", row, ref)
             for row in payments.values()
-            for ref in read.amounts_on(row)
+            for ref in _settles(row)
             if ref not in told
         ]
         hints += _memo_hints(rows.get("CreditMemo", ()), told)
@@ -200,12 +211,24 @@ class Feed:
 
 
 def _unsettled(rows: Mapping[str, Sequence[Document]]) -> tuple[str, ...]:
-    """Payments that may have settled other invoices before: deleted or edited ones, and those through which
-    a credit memo was applied. One that never changed has not."""
-    names = [row["Id"] for row in rows.get("Payment", ()) if _is_gone(row) or row.get("SyncToken") != "0"]
+    """Payments that may have settled other invoices before: deleted or edited ones, those that cannot be
+    read, and those through which a credit memo was applied. One that never changed has not."""
+    names = [
+        row["Id"]
+        for row in rows.get("Payment", ())
+        if _is_gone(row) or row.get("SyncToken") != "0" or not _settles(row)
+    ]
     for memo in rows.get("CreditMemo", ()):
         names += read.linked_payments(memo)
     return tuple(dict.fromkeys(names))
+
+
+def _settles(payment: Document) -> list[str]:
+    """The invoices of a payment; none where they cannot be read."""
+    try:
+        return list(read.amounts_on(payment))
+    except Garbled:
+        return []
 
 
 def _memo_hints(memos: Sequence[Document], told: set[str]) -> list[Hint]:
@@ -218,8 +241,11 @@ def _memo_hints(memos: Sequence[Document], told: set[str]) -> list[Hint]:
 
 
 def _hint(entity: str, row: Document, ref: str) -> Hint:
-    at = read.moment(part(row, "MetaData").get("LastUpdatedTime"))
-    return Hint(f"{entity}:{row['Id']}:{row.get('SyncToken')}:{ref}", ref, at, entity)
+    """A payment may move an invoice's time and not its version: both tell one change from another."""
+    meta = row.get("MetaData")
+    at = read.moment(meta.get("LastUpdatedTime")) if isinstance(meta, dict) else None
+    version = f"{row.get('SyncToken')}:{_zulu(at) if at else ''}"
+    return Hint(f"{entity}:{row['Id']}:{version}:{ref}", ref, at, entity)
 
 
 def _rows(document: Document, entities: Sequence[str]) -> dict[str, list[Document]]:

@@ -91,5 +91,13 @@ def as_money(value: Decimal, currency: str) -> Money:
         raise Garbled("QuickBooks tells an amount that is none", party=PARTY) from error
 
 
+def smallest(currency: str) -> Decimal:
+    """The smallest amount of this currency, in its main unit."""
+    try:
+        return Decimal(1).scaleb(-exponent(currency))
+    except InvalidInput as error:
+        raise Garbled("QuickBooks tells an amount in no currency", party=PARTY) from error
+
+
 def _refuse(text: str) -> Any:
     raise ValueError(text)

@@ -12,7 +12,7 @@ from daemon.errors import Rejected, StepStuck
 from daemon.model import Document, Journal, Journals, PayerDraft
 from daemon.providers.quickbooks.api import Api, chunks, quoted
 from daemon.providers.quickbooks.drafts import customer_body, names
-from daemon.providers.quickbooks.sending import Outcome, Sender, each
+from daemon.providers.quickbooks.sending import Outcome, Sender, each, looked
 from daemon.providers.quickbooks.setup import QuickBooksSettings
 from daemon.providers.quickbooks.shapes import text
 from daemon.providers.quickbooks.words import NAME_IN_USE
@@ -48,8 +48,9 @@ class Payers:
         """Where the name is taken it may be by our own, which a look did not show yet."""
         outcomes = self._create_marked(sends)
         taken = [n for n, answer in enumerate(outcomes) if _name_in_use(answer)]
-        for n, found in zip(taken, self.find([sends[n][0] for n in taken]), strict=True):
-            outcomes[n] = {"taken": True} if found is None else found
+        found = looked(self.find, [sends[n][0] for n in taken])
+        for n, seen in zip(taken, found, strict=True):
+            outcomes[n] = {"taken": True} if seen is None else seen
         return outcomes
 
     def _create_marked(self, sends: Sequence[tuple[Document, str]]) -> list[Outcome]:

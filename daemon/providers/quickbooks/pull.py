@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from daemon.errors import Missing
+from daemon.errors import Garbled, Missing
 from daemon.model import Asked, Document, Observation
 from daemon.providers.quickbooks.api import Api, chunks
 from daemon.providers.quickbooks.read import View, adds_up, linked_payments, observe
@@ -20,21 +20,30 @@ class Reader:
         self._api, self._view = api, view
 
     def pull(self, asked: Sequence[Asked]) -> Iterator[Observation]:
-        """Each ref once; what is read before a fault is answered before it."""
+        """Each ref once; what is read before a fault is answered before it. An invoice that cannot be read
+        keeps no other from being told; it is raised in the end."""
         refs = list(dict.fromkeys(one.ref for one in asked))
+        faults: list[Garbled] = []
         for some in chunks(refs, IDS):
-            yield from self._some(some)
+            yield from self._some(some, faults)
+        if faults:
+            raise faults[0]
 
-    def _some(self, refs: Sequence[str]) -> Iterator[Observation]:
+    def _some(self, refs: Sequence[str], faults: list[Garbled]) -> Iterator[Observation]:
         """What is no number never was an id there."""
         ids = [ref for ref in refs if ref.isascii() and ref.isdigit()]
         found = {doc["Id"]: doc for docs in self._api.by_ids("Invoice", ids) for doc in docs}
         for ref in ids:
             if ref not in found and (doc := self.document(ref)) is not None:
                 found[ref] = doc
-        seen = {one.ref: one for one in self.observed(found.values())}
+        read = self.observed(found.values())
+        seen = {ref: one for ref, one in zip(found, read, strict=True) if isinstance(one, Observation)}
+        faults += [one for one in read if isinstance(one, Garbled)]
         for ref in refs:
-            yield seen.get(ref) or Observation.missing(ref)
+            if ref in seen:
+                yield seen[ref]
+            elif ref not in found:
+                yield Observation.missing(ref)
 
     def document(self, ref: str) -> Document | None:
         """The invoice as it stands; None where it was deleted."""
@@ -46,15 +55,21 @@ class Reader:
 
     def observed(
         self, docs: Iterable[Document], known: Mapping[str, Document] | None = None
-    ) -> Iterator[Observation]:
-        """Invoices with the payments that they link to; `known` are those that were read already."""
+    ) -> list[Observation | Garbled]:
+        """Invoices with the payments that they link to, in their order; `known` are those that were read
+        already. Garbled where one cannot be read."""
         invoices = list(docs)
         payments = dict(known or {})
-        wanted = {name for doc in invoices for name in linked_payments(doc)} - payments.keys()
+        wanted = {name for doc in invoices for name in _links(doc)} - payments.keys()
         for rows in self._api.by_ids("Payment", wanted):
             payments |= {row["Id"]: row for row in rows}
-        for doc in invoices:
-            yield self._observed(doc, payments)
+        return [self._readable(doc, payments) for doc in invoices]
+
+    def _readable(self, doc: Document, payments: Mapping[str, Document]) -> Observation | Garbled:
+        try:
+            return self._observed(doc, payments)
+        except Garbled as error:
+            return error
 
     def _observed(self, doc: Document, payments: Mapping[str, Document]) -> Observation:
         """Where lists of two moments do not fit together, each object is read by its id, once."""
@@ -69,3 +84,11 @@ class Reader:
         for ref in refs:
             with suppress(Missing):
                 yield ref, self._api.entity("Payment", ref)
+
+
+def _links(doc: Document) -> list[str]:
+    """None where they cannot be read: then the invoice cannot, either."""
+    try:
+        return linked_payments(doc)
+    except Garbled:
+        return []

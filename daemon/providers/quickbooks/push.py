@@ -25,7 +25,7 @@ from daemon.providers.quickbooks.api import Api, entity_in
 from daemon.providers.quickbooks.drafts import accepts, invoice_body
 from daemon.providers.quickbooks.finding import Finder, made, mismatch, taken
 from daemon.providers.quickbooks.payers import Payers
-from daemon.providers.quickbooks.sending import Outcome, Sender, each, one, requestid
+from daemon.providers.quickbooks.sending import Outcome, Sender, each, looked, one, requestid
 from daemon.providers.quickbooks.setup import QuickBooksSettings
 from daemon.providers.quickbooks.shapes import part
 from daemon.providers.quickbooks.words import EMAIL_SENT, NUMBER_IN_USE, PARTY, STALE
@@ -131,8 +131,9 @@ class Pusher:
         answers = self._sender.create([(body["invoice"], key) for body, key in sends])
         outcomes = [_refused_for_good(answer) for answer in answers]
         in_use = [n for n, answer in enumerate(answers) if _number_in_use(answer)]
-        for n, found in zip(in_use, self._finder.find([sends[n][0] for n in in_use]), strict=True):
-            outcomes[n] = found if found is not None else taken(sends[n][0])
+        found = looked(self._finder.find, [sends[n][0] for n in in_use])
+        for n, seen in zip(in_use, found, strict=True):
+            outcomes[n] = seen if seen is not None else taken(sends[n][0])
         for n, answer in enumerate(outcomes):
             if n not in in_use and not isinstance(answer, Exception):
                 outcomes[n] = one(lambda doc=answer, body=sends[n][0]: made(body, doc))  # type: ignore[misc]

@@ -15,7 +15,7 @@ from daemon.errors import Garbled
 from daemon.model import DocStatus, Document, Fact, FactKind, Links, Mode, Observation
 from daemon.money import Money
 from daemon.providers.quickbooks.drafts import read_note
-from daemon.providers.quickbooks.numbers import as_money, decimal_in, plain
+from daemon.providers.quickbooks.numbers import as_money, decimal_in, plain, smallest
 from daemon.providers.quickbooks.shapes import part, rows, text, value_of
 from daemon.providers.quickbooks.words import PARTY, VOIDED
 
@@ -124,12 +124,13 @@ def links(doc: Document, view: View) -> Links:
 
 
 def linked_payments(doc: Document) -> list[str]:
-    """Ids of the payments that an invoice links to."""
-    return [
+    """Ids of the payments that an invoice links to, each once: one may have several lines to it."""
+    names = (
         str(link["TxnId"])
         for link in rows(doc, "LinkedTxn")
         if link.get("TxnType") == "Payment" and link.get("TxnId")
-    ]
+    )
+    return list(dict.fromkeys(names))
 
 
 def is_void(doc: Document) -> bool:
@@ -185,7 +186,7 @@ def _settled_by(
     deposit = _deposit(doc, settled)
     if not _add_up(doc, settled, payments):
         return (), settled, frozenset()
-    shares = [share_of(payments[name], ref) for name in refs]
+    shares = [_share_of(payments[name], ref, smallest(currency)) for name in refs]
     itemised = sum((amounts_on(payments[name])[ref] for name in refs), ZERO)
     facts = [fact for share in shares for fact in _facts(share, ref, currency)]
     facts += _fact(FactKind.PAYMENT, f"{ref}:deposit", deposit, currency)
@@ -215,7 +216,7 @@ def _deposit(doc: Document, settled: Decimal) -> Decimal:
     return max(decimal_in(doc, "Deposit"), ZERO) if settled else ZERO
 
 
-def share_of(payment: Document, ref: str) -> Share:
+def _share_of(payment: Document, ref: str, smallest_amount: Decimal) -> Share:
     """What the payment put on the invoice. Credit memos are applied through a payment that has lines to
     both: its money is TotalAmt less UnappliedAmt, its credit the lines to memos; where it settles several
     invoices with both, the credit is divided by what each got (which is not certain)."""
@@ -226,7 +227,7 @@ def share_of(payment: Document, ref: str) -> Share:
         cash = decimal_in(payment, "TotalAmt") - decimal_in(payment, "UnappliedAmt")
         credit = max(ZERO, mine - max(cash, ZERO)) if credited else ZERO
     else:
-        credit = _part(credited, on, ref)
+        credit = _part(credited, on, ref, smallest_amount)
     return Share(
         payment=ref_of(payment),
         cash=mine - credit + _left_over(payment, ref),
@@ -258,12 +259,12 @@ def _credits_in(payment: Document) -> Decimal:
     )
 
 
-def _part(credited: Decimal, on: Mapping[str, Decimal], ref: str) -> Decimal:
-    """The invoice's part of the credited in whole cents; what rounding leaves goes to the first ones."""
+def _part(credited: Decimal, on: Mapping[str, Decimal], ref: str, cent: Decimal) -> Decimal:
+    """The invoice's part of the credited in whole cents (or yen); what rounding leaves goes to the first
+    ones."""
     whole = sum(on.values(), ZERO)
     if not credited or not whole:
         return ZERO
-    cent = Decimal("0.01")
     parts = {name: (credited * one / whole).quantize(cent, ROUND_FLOOR) for name, one in on.items()}
     rest = credited - sum(parts.values(), ZERO)
     for name in sorted(parts):

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from daemon.errors import Garbled, Rejected, Throttled, WispbillError
+from daemon.errors import Garbled, OutcomeUnknown, Rejected, Throttled, WispbillError
 from daemon.model import Document, Journal, Journals, LookMany, SendMany
 from daemon.providers.quickbooks.api import Api, entity_in
 from daemon.providers.quickbooks.faults import error_of, fault_in
@@ -132,6 +132,18 @@ def one(call: Callable[[], Document]) -> Outcome:
         return call()
     except WispbillError as error:
         return error
+
+
+def looked(find: LookMany, bodies: Sequence[Document]) -> list[Outcome | None]:
+    """A look for what a call refused; what befalls it befalls these, and none of those that went well. A
+    refusal to look says nothing of what was looked for."""
+    try:
+        return list(find(bodies)) if bodies else []
+    except Rejected as error:
+        doubt = OutcomeUnknown(error.message, party=PARTY, ref=error.ref, provider_code=error.provider_code)
+        return [doubt] * len(bodies)
+    except WispbillError as error:
+        return [error] * len(bodies)
 
 
 def _only(answers: Sequence[T | Exception]) -> T:

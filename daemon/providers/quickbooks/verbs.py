@@ -141,7 +141,10 @@ class Verbs:
         return self._api.entity("Invoice", ref)
 
     def _seen(self, ref: str) -> Observation:
-        return next(self._reader.observed([self._existing(ref)]))
+        (seen,) = self._reader.observed([self._existing(ref)])
+        if isinstance(seen, Garbled):
+            raise seen
+        return seen
 
 
 def _reference(value: str | None) -> Document | None:
