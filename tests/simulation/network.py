@@ -141,10 +141,16 @@ class Road(httpx.BaseTransport):
         raise httpx.ReadTimeout("answer lost", request=request)
 
     def _be_overtaken(self, request: httpx.Request) -> httpx.Response:
-        """The call takes so long that the lease runs out, and another daemon takes over meanwhile."""
-        first = self._network.chance.happens(0.5)
+        """The call takes so long that the lease runs out, and another daemon takes over meanwhile. What has
+        not arrived by the time that its provider promises never does."""
+        network = self._network
+        arrives_by_s = network.time.elapsed_s + network.party.settle_s() - SOONER_S
+        first = network.chance.happens(0.5)
         answer = self._ask(request) if first else None
         self._daemon.world.rival_takes_over(self._daemon)
+        if answer is None and network.time.elapsed_s > arrives_by_s:
+            self._daemon.tell(f"{request.method} {request.url.path} lost")
+            raise httpx.ReadTimeout("lost", request=request)
         return answer or self._ask(request)
 
 
