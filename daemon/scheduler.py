@@ -25,13 +25,14 @@ from daemon.jobs.bill import bill
 from daemon.jobs.notify import deliver, notify
 from daemon.jobs.pull import pull
 from daemon.jobs.push import push
+from daemon.jobs.sweep import due_for_sweep, sweep
 from daemon.jobs.tidy import tidy
 from daemon.jobs.visit import visit
 from daemon.store import integrations, links
 
 log = structlog.get_logger()
 
-VISITS = {"push": push, "pull": pull, "keepalive": keepalive.check_connection}
+VISITS = {"push": push, "pull": pull, "keepalive": keepalive.check_connection, "sweep": sweep}
 """The jobs that go to integrations. An integration gets a run of one at a time, in turns."""
 
 NOTIFY = "notify"
@@ -67,6 +68,8 @@ class Scheduler:
             self._every("pull", settings.pull.every, self._tick_pull)
         if settings.keepalive.enabled:
             self._every("keepalive", settings.keepalive.every, self._tick_keepalive)
+        if settings.sweep.enabled:
+            self._every("sweep", 60.0, self._tick_sweep)
         if settings.bill.enabled:
             self._every("bill", 60.0, self._tick_bill)
         if settings.notify.enabled:
@@ -125,6 +128,10 @@ class Scheduler:
             every = timedelta(seconds=self._house.settings.keepalive.test_every)
             now = self._house.clock.now()
             self._enlist("keepalive", integrations.due_for_test(now, every, mine=self._house.name))
+
+    def _tick_sweep(self) -> None:
+        with self._house.store.session():
+            self._enlist("sweep", due_for_sweep(self._house, mine=self._house.name))
 
     def _tick_bill(self) -> None:
         with self._house.store.session():

@@ -119,6 +119,18 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """A document that the provider lists: what a comparison of both books needs of it. `reference` is ours,
+    where the list shows one."""
+
+    ref: str
+    status: DocStatus
+    number: str | None = None
+    reference: str | None = None
+    total: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """One ref to read. `pushed_at` bounds listings by creation time, where the provider has only those."""
 

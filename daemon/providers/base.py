@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -19,6 +20,7 @@ from daemon.model import (
     AccountInfo,
     Asked,
     Capabilities,
+    Carried,
     Changes,
     Delivery,
     Document,
@@ -158,6 +160,11 @@ class Provider:
     def pull(self, asked: Sequence[Asked]) -> Iterator[Observation]:
         """The truth about each ref, once; a ref that is gone is answered as MISSING."""
         raise self._unsupported("tell the status of an invoice")
+
+    def listed(self, since: datetime) -> Iterator[Carried]:
+        """Every invoice that the account holds and that was created since then, in the provider's largest
+        pages: what carries our reference, or one of our numbers, without our knowing it is found so."""
+        raise self._unsupported("list its invoices")
 
     def void(self, ref: str, journal: Journal) -> Observation:
         """Withdraw an invoice that nobody has paid; a draft is deleted."""

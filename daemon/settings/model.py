@@ -144,6 +144,13 @@ class NotifySection(Section):
     service_for: Annotated[Duration, at_least("1h")] = live("30d")
 
 
+class SweepSection(Section):
+    enabled: Switch = fixed(True)
+    at: TimeOfDay = live("01:00")
+    spread: Annotated[Duration, at_least("1min")] = live("2h")
+    closed_for: Annotated[Duration, at_least("1d")] = live("180d")
+
+
 class TidySection(Section):
     at: TimeOfDay = live("03:15")
     keep_backups: Whole = live(14, ge=1, le=1000)
@@ -206,6 +213,7 @@ class Settings(BaseSettings):
     dunning: DunningSection = DunningSection()
     keepalive: KeepaliveSection = KeepaliveSection()
     notify: NotifySection = NotifySection()
+    sweep: SweepSection = SweepSection()
     tidy: TidySection = TidySection()
     receiver: ReceiverSection = ReceiverSection()
     monitoring: MonitoringSection = MonitoringSection()
