@@ -57,11 +57,15 @@ class Api:
         """The pages of a GET list."""
         return _pages(name, lambda cursor: self.get(*path, **query, cursor=cursor))
 
-    def searched(self, name: str, *path: str, body: Document) -> Iterator[list[Document]]:
-        """The pages of a search."""
-        return _pages(
-            name, lambda cursor: self.search(*path, body={**body, "cursor": cursor} if cursor else body)
-        )
+    def searched(
+        self, name: str, *path: str, body: Document, partly: bool = False
+    ) -> Iterator[list[Document]]:
+        """The pages of a search; `partly` where a part of them will do."""
+
+        def fetch(cursor: str | None) -> Document:
+            return self.search(*path, body={**body, "cursor": cursor} if cursor else body)
+
+        return _pages(name, fetch, partly=partly)
 
     def _ask(
         self,
@@ -152,17 +156,22 @@ def part(answer: Document, name: str) -> Document:
     return found
 
 
-def _pages(name: str, fetch: Any) -> Iterator[list[Document]]:
-    """A cursor that repeats ends the list, and so does a page without a cursor (not one without rows)."""
+def _pages(name: str, fetch: Any, *, partly: bool = False) -> Iterator[list[Document]]:
+    """A page without a cursor ends the list (not one without rows). Where the cursor repeats, or there is no
+    end, that was not all of it: raises Garbled, since what is not shown would count as gone, or not there."""
     seen: set[str] = set()
     cursor: str | None = None
     for _ in range(_MOST_PAGES):
         page = fetch(cursor)
         yield rows_of(page, name)
         cursor = page.get("cursor")
-        if not isinstance(cursor, str) or not cursor or cursor in seen:
+        if not isinstance(cursor, str) or not cursor:
             return
+        if cursor in seen:
+            break
         seen.add(cursor)
+    if not partly:
+        raise Garbled(f"Square's list of {name} has no end", party=PARTY)
 
 
 def _document(reply: Reply) -> Document:

@@ -72,7 +72,9 @@ class Feed:
         until = cursor.until or self._mark(cursor.since)
         touched = [row for row in rows_of(page, "orders") if _is_touched(row)]
         hints = self._hints(touched, cursor.told)
-        told = _latest(cursor.told, [_name(row) for row in touched])
+        known = {*cursor.told, *(hint.event_id for hint in hints)}
+        # One whose invoice search does not show yet is looked for again.
+        told = _latest(cursor.told, [_name(row) for row in touched if _name(row) in known])
         after = page.get("cursor")
         if isinstance(after, str) and after and after != cursor.page:
             onward = Cursor(cursor.since, after, until, told)

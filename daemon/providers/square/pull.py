@@ -35,12 +35,16 @@ class Reader:
         self._api, self._view = api, view
 
     def pull(self, asked: Sequence[Asked]) -> Iterator[Observation]:
-        """Each ref once. What was read before a fault is answered before the fault goes on."""
+        """Each ref once. What was read before a fault is answered before the fault goes on, and what befell
+        a single invoice waits until all others are answered."""
         refs = list(dict.fromkeys(one.ref for one in asked))
+        faults: list[WispbillError] = []
         if len(refs) > SINGLE_READS:
-            yield from self._by_listing(refs)
+            yield from self._by_listing(refs, faults)
         else:
-            yield from self._singly(refs)
+            yield from self._singly(refs, faults)
+        if faults:
+            raise faults[0]
 
     def document(self, ref: str) -> Document:
         """The invoice as it stands; raises Missing."""
@@ -51,19 +55,22 @@ class Reader:
 
     def observe(self, doc: Document) -> Observation:
         """An invoice just read, with what is around it."""
-        return next(self._complete([doc]))
+        faults: list[WispbillError] = []
+        for seen in self._complete([doc], faults):
+            return seen
+        raise faults[0]
 
     def pages(self) -> Iterator[list[Document]]:
         """Every invoice of the location, newest first; ended early where Square's cursor was, which lives
         some minutes."""
         body = search_body(self._view.location_id)
         try:
-            yield from self._api.searched("invoices", "v2", "invoices", "search", body=body)
+            yield from self._api.searched("invoices", "v2", "invoices", "search", body=body, partly=True)
         except Rejected as error:
             if error.provider_code != "INVALID_CURSOR":
                 raise
 
-    def _singly(self, refs: Sequence[str]) -> Iterator[Observation]:
+    def _singly(self, refs: Sequence[str], faults: list[WispbillError]) -> Iterator[Observation]:
         docs: list[Document] = []
         fault: WispbillError | None = None
         for ref in refs:
@@ -71,14 +78,16 @@ class Reader:
                 docs.append(self.document(ref))
             except Missing:
                 yield Observation.missing(ref)
+            except (Garbled, Rejected) as error:
+                faults.append(error)
             except WispbillError as error:
                 fault = error
                 break
-        yield from self._complete(docs)
+        yield from self._complete(docs, faults)
         if fault is not None:
             raise fault
 
-    def _by_listing(self, refs: Sequence[str]) -> Iterator[Observation]:
+    def _by_listing(self, refs: Sequence[str], faults: list[WispbillError]) -> Iterator[Observation]:
         """As long as a page answers one ref on average: never more requests than reading each by itself,
         and a two-hundredth of them where the invoices stand together."""
         wanted = dict.fromkeys(refs)
@@ -89,21 +98,30 @@ class Reader:
             for doc in hits:
                 del wanted[doc["id"]]
             found += len(hits)
-            yield from self._complete(hits, disputes)
+            yield from self._complete(hits, faults, disputes)
             if not wanted or turn >= found + SPARE_PAGES:
                 break
         left = iter(wanted)
         while chunk := list(islice(left, _CHUNK)):
-            yield from self._singly(chunk)
+            yield from self._singly(chunk, faults)
 
     def _complete(
-        self, docs: Sequence[Document], disputes: Callable[[], ByPayment] | None = None
+        self,
+        docs: Sequence[Document],
+        faults: list[WispbillError],
+        disputes: Callable[[], ByPayment] | None = None,
     ) -> Iterator[Observation]:
         """An invoice whose order is not told is answered without its payments, which then are not gone."""
-        orders = self._orders([text(doc, "order_id") for doc in docs])
-        losses = self._losses(docs, orders, disputes or self._disputes)
-        for doc in docs:
-            yield observe(doc, self._view, orders.get(doc["order_id"]), losses)
+        named = _readable(docs, lambda doc: text(doc, "order_id"), faults)
+        orders = self._orders([doc["order_id"] for doc in named])
+
+        def seen(doc: Document, losses: Losses | None) -> Observation:
+            return observe(doc, self._view, orders.get(doc["order_id"]), losses)
+
+        sound = _readable(named, lambda doc: seen(doc, None), faults)
+        losses = self._losses(sound, orders, disputes or self._disputes)
+        for doc in _readable(sound, lambda doc: seen(doc, losses), faults):
+            yield seen(doc, losses)
 
     def _orders(self, ids: Sequence[str]) -> dict[str, Document]:
         found: dict[str, Document] = {}
@@ -159,6 +177,21 @@ class Reader:
         for page in self._api.listed("disputes", "v2", "disputes", location_id=self._view.location_id):
             _sort(found, page, disputed)
         return found
+
+
+def _readable(
+    docs: Sequence[Document], read: Callable[[Document], object], faults: list[WispbillError]
+) -> list[Document]:
+    """Those that can be read so; one that says nonsense keeps no other from being told."""
+    found = []
+    for doc in docs:
+        try:
+            read(doc)
+        except Garbled as error:
+            faults.append(error)
+        else:
+            found.append(doc)
+    return found
 
 
 def search_body(location_id: str, customer: str | None = None) -> Document:
