@@ -121,7 +121,7 @@ def _tell(
     now = house.clock.now()
     record = _took if answer.ok else _refused
     house.store.write("notify.record", partial(record, house, row.id, one.id, answer, now))
-    facts = {"endpoint": row.id, "event": event.uid, "type": event.type, "status": answer.status}
+    facts = {"endpoint": row.id, "message": event.uid, "type": event.type, "status": answer.status}
     if answer.ok:
         log.debug("notify.delivered", **facts)
     else:
@@ -190,7 +190,7 @@ def _refused(house: House, endpoint_id: str, delivery_id: int, answer: Answer, n
     fraction = house.entropy.fraction()
     next_s = policy.next_try_s(
         one.attempts + 1,
-        for_ever=one.is_service or answer.status == GONE,
+        for_ever=one.is_service or answer.status == GONE or not _takes_others(row, one),
         retry_after_s=answer.retry_after_s,
         fraction=fraction,
     )
@@ -215,6 +215,12 @@ def _refused(house: House, endpoint_id: str, delivery_id: int, answer: Answer, n
             f"It has taken nothing since {since:%Y-%m-%d %H:%M} UTC and is paused; its events wait. {fault}"
         )
         endpoints.stop(row, EndpointState.PAUSED, text, actor="daemon", now=now)
+
+
+def _takes_others(row: Endpoint, one: Delivery) -> bool:
+    """Whether it took something since this event was first told: then it is the event that it does not take.
+    Else the whole endpoint is down, which costs no event its place."""
+    return one.first_at is not None and row.succeeded_at is not None and row.succeeded_at > one.first_at
 
 
 def _patience(house: House, row: Endpoint) -> timedelta:
