@@ -111,6 +111,8 @@ def _keep_page(visit: Visit, page: Changes, nudges: Sequence[int]) -> None:
     for name, count in (("changed", moved), ("hints", fresh)):
         if count:
             visit.tally.add(name, count)
+    if moved:
+        visit.house.wake("enforce")
 
 
 def _start_over(visit: Visit, error: CursorLost) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
-from daemon.model import Observation
-from daemon.reconcile import decide, is_before, understood
+from daemon.model import DocStatus, Observation
+from daemon.reconcile import decide, is_before, is_older, understood
 from daemon.store import changes, records
 from daemon.store.changes import Applied, Subject
 
@@ -48,3 +48,10 @@ def _alarms(item: Applied) -> bool:
     alarm = item.change.alarming if item.change else None
     asked_for = alarm == "void" and item.subject.link.void_requested_at is not None
     return alarm is not None and not asked_for
+
+
+def says_something(item: Applied) -> bool:
+    """Whether this read tells how the invoice stands now: the cut-off guard leans on it."""
+    seen = item.observation
+    unclear = seen.status in (DocStatus.UNKNOWN, DocStatus.MISSING)
+    return not unclear and not is_older(item.subject.known, seen)

@@ -18,11 +18,11 @@ import structlog
 from daemon.errors import BrakeApplied, Garbled, Rationed, Rejected, RemoteError
 from daemon.house import House
 from daemon.jobs.feed import HINTS, follow_feed, room_at
-from daemon.jobs.judging import judged
+from daemon.jobs.judging import judged, says_something
 from daemon.jobs.visit import Visit
 from daemon.model import Asked, Observation
 from daemon.policy import brake_holds, poll_interval_s
-from daemon.store import audit, changes, events, hints, integrations, links, records
+from daemon.store import audit, changes, events, hints, integrations, links, records, service
 from daemon.store.changes import Applied
 
 READS = 10_000
@@ -91,7 +91,9 @@ def _choose(visit: Visit) -> Reading:
     foreign = [i for ref, ids in hint_ids.items() if ref not in chosen for i in ids]
     if foreign and not links.any_under_way(integration.id):
         visit.house.store.write("pull.foreign", lambda: hints.used(foreign, visit.now))
-    for link in links.due_for_pull(integration.id, visit.now, limit=READS):
+    interval_s = poll_interval_s(integration.pace, visit.provider.can.min_poll_s)
+    soon_s = links.SPREAD * min(interval_s, visit.reread_s)
+    for link in links.due_for_pull(integration.id, visit.now, limit=READS, soon_s=soon_s):
         if link.external_id:
             chosen[link.external_id] = link
     return Reading(chosen, {ref: hint_ids[ref] for ref in hint_ids if ref in chosen})
@@ -183,18 +185,23 @@ def _apply(visit: Visit, reading: Reading, items: Sequence[Applied]) -> None:
     now = visit.now
     answered = [i for item in items for i in reading.hint_ids.get(item.observation.ref, ())]
     read = [(item.subject.link.id, _status_after(item)) for item in items]
+    sure = [item.subject.link.id for item in items if says_something(item)]
+    unsure = [item.subject.link.id for item in items if not says_something(item)]
 
-    def work() -> int:
+    def work() -> tuple[int, int]:
         visit.lease.guard()
         moved = changes.apply(items, now=now)
         links.mark_pulled(read, now=now, reread_s=visit.reread_s, spread=visit.house.entropy.fraction())
         hints.used(answered, now)
+        awaited = service.told(sure, unsure, now)
         reading.beside(items)
-        return moved
+        return moved, awaited
 
-    moved = visit.house.store.write("pull.apply", work)
+    moved, awaited = visit.house.store.write("pull.apply", work)
     if moved:
         visit.tally.add("changed", moved)
+    if moved or awaited:
+        visit.house.wake("enforce")
 
 
 def _status_after(item: Applied) -> str:

@@ -12,7 +12,7 @@ from daemon.clock import to_micros
 from daemon.model import DocStatus, Fact, FactKind, Observation, PaymentStatus
 from daemon.money import Money
 from daemon.reconcile import Change, Known, KnownFact, is_older
-from daemon.store import audit, events, invoices, plain, records
+from daemon.store import audit, events, invoices, plain, records, service
 from daemon.store.fields import canonical
 from daemon.store.tables import Invoice, Link, Payment
 from daemon.store.tables import Observation as ObservationRow
@@ -120,7 +120,16 @@ def apply(applied: Sequence[Applied], *, now: datetime) -> int:
         if item.change is not None:
             _write(item.subject, item.change, evidence, now)
             moved += item.change.moves
+        if _concerns_service(item):
+            service.note(item.subject.invoice.tenant_id, [item.subject.invoice.customer_id], now)
     return moved
+
+
+def _concerns_service(item: Applied) -> bool:
+    """Whether money moved, or the date on which it is due."""
+    moved = item.change is not None and item.change.moves
+    due_on, known = item.observation.due_on, item.subject.link.provider_due_on
+    return moved or (known is not None and due_on is not None and due_on != known)
 
 
 def _keep_place(item: Applied) -> None:
@@ -160,6 +169,7 @@ def _link_values(item: Applied, words: str, now: datetime) -> dict[str, Any]:
         "pay_url": seen.links.pay_url,
         "pdf_url": seen.links.pdf_url,
         "view_url": seen.links.view_url,
+        "provider_due_on": seen.due_on,
     }
     return values | {name: value for name, value in optional.items() if value is not None}
 
