@@ -225,6 +225,17 @@ def test_what_was_read_before_a_fault_still_counts() -> None:
     assert seen == ["in_1"]
 
 
+def test_one_invoice_that_is_nonsense_keeps_no_other_from_being_told() -> None:
+    odd = {"GET invoices/in_1": an_invoice("in_1", total="45.00"), "GET invoices/in_2": "<html>"}
+    script = Script(odd | {"GET invoices/in_3": an_invoice("in_3")} | NOTHING)
+    seen = []
+    with pytest.raises(Garbled):
+        for one in a_stripe(script).pull([Asked("in_1"), Asked("in_2"), Asked("in_3")]):
+            seen.append(one.ref)
+
+    assert seen == ["in_3"]
+
+
 # --- many ---------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from daemon.clock import to_unix
-from daemon.errors import Missing, WispbillError
+from daemon.errors import Garbled, Missing, Rejected, WispbillError
 from daemon.model import Asked, Document, Observation
 from daemon.providers.stripe.read import (
     Around,
@@ -68,12 +68,16 @@ class Reader:
         self._api, self._view = api, view
 
     def pull(self, asked: Sequence[Asked]) -> Iterator[Observation]:
-        """Each ref once. What was read before a fault is answered before the fault goes on."""
+        """Each ref once. What was read before a fault is answered before the fault goes on, and what befell
+        a single invoice waits until all others are answered."""
         unique = list({one.ref: one for one in asked}.values())
+        faults: list[WispbillError] = []
         if len(unique) > SINGLE_READS:
-            yield from self._by_listing(unique)
+            yield from self._by_listing(unique, faults)
         else:
-            yield from self._singly([one.ref for one in unique])
+            yield from self._singly([one.ref for one in unique], faults)
+        if faults:
+            raise faults[0]
 
     def document(self, ref: str) -> Document:
         """The invoice as it stands; raises Missing."""
@@ -81,9 +85,12 @@ class Reader:
 
     def observe(self, doc: Document) -> Observation:
         """An invoice just read, with what is around it."""
-        return next(self._complete([doc], None, None))
+        faults: list[WispbillError] = []
+        for seen in self._complete([doc], None, None, faults):
+            return seen
+        raise faults[0]
 
-    def _singly(self, refs: Sequence[str]) -> Iterator[Observation]:
+    def _singly(self, refs: Sequence[str], faults: list[WispbillError]) -> Iterator[Observation]:
         docs: list[Document] = []
         fault: WispbillError | None = None
         for ref in refs:
@@ -91,6 +98,9 @@ class Reader:
                 doc = self.document(ref)
             except Missing:
                 doc = {"deleted": True}
+            except (Garbled, Rejected) as error:
+                faults.append(error)
+                continue
             except WispbillError as error:
                 fault = error
                 break
@@ -98,11 +108,11 @@ class Reader:
                 yield Observation.missing(ref)
             else:
                 docs.append(doc)
-        yield from self._complete(docs, None, None)
+        yield from self._complete(docs, None, None, faults)
         if fault is not None:
             raise fault
 
-    def _by_listing(self, asked: Sequence[Asked]) -> Iterator[Observation]:
+    def _by_listing(self, asked: Sequence[Asked], faults: list[WispbillError]) -> Iterator[Observation]:
         """Newest first, as long as a page answers one ref on average: never more requests than reading
         each by itself, and a hundredth of them where the invoices stand together."""
         wanted = {one.ref for one in asked}
@@ -115,22 +125,31 @@ class Reader:
             hits = [doc for doc in page if doc["id"] in wanted]
             wanted -= {doc["id"] for doc in hits}
             found += len(hits)
-            yield from self._complete(hits, losses, flights)
+            yield from self._complete(hits, losses, flights, faults)
             if not wanted or turn >= found + SPARE_PAGES:
                 break
         left = iter(sorted(wanted))
         while chunk := list(islice(left, SINGLE_READS)):
-            yield from self._singly(chunk)
+            yield from self._singly(chunk, faults)
 
     def _complete(
-        self, docs: Sequence[Document], losses: Losses | None, flights: Flights | None
+        self,
+        docs: Sequence[Document],
+        losses: Losses | None,
+        flights: Flights | None,
+        faults: list[WispbillError],
     ) -> Iterator[Observation]:
         payments = {doc["id"]: self._payments(doc, flights) for doc in docs}
         if losses is None:
             losses = self._losses([row for rows in payments.values() for row in rows if is_paid(row)])
         for doc in docs:
             rows = payments[doc["id"]]
-            yield observe(doc, self._view, self._around(doc, rows, losses, flights))
+            try:
+                seen = observe(doc, self._view, self._around(doc, rows, losses, flights))
+            except Garbled as error:
+                faults.append(error)
+            else:
+                yield seen
 
     def _around(
         self, doc: Document, payments: tuple[Document, ...], losses: Losses, flights: Flights | None
