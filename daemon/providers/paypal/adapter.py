@@ -4,6 +4,7 @@ and search by our reference tells what landed.  https://developer.paypal.com/doc
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import ClassVar, cast
 
 from daemon.errors import Garbled, HintRejected
@@ -11,6 +12,7 @@ from daemon.model import (
     AccountInfo,
     Asked,
     Capabilities,
+    Carried,
     Changes,
     Delivery,
     Document,
@@ -30,6 +32,7 @@ from daemon.providers.paypal import account, drafts, hints
 from daemon.providers.paypal.certificates import insist_on_origin, loaded
 from daemon.providers.paypal.client import Api, mint
 from daemon.providers.paypal.feed import Feed
+from daemon.providers.paypal.listed import listed
 from daemon.providers.paypal.money import PARTY
 from daemon.providers.paypal.pull import Reader
 from daemon.providers.paypal.push import Pusher
@@ -56,6 +59,7 @@ class PayPal(Provider):
         self._own_base = context.base_url
         self._settings = cast(PayPalSettings, context.settings)
         self._api = Api(self.wire, context.tokens, self.base_url)
+        self._clock = context.clock
         self._reader = Reader(self._api, disputes=self._settings.read_disputes)
         self._pusher = Pusher(self._api, self._reader, self._settings)
         self._verbs = Verbs(self._api, self._reader)
@@ -85,6 +89,9 @@ class PayPal(Provider):
 
     def pull(self, asked: Sequence[Asked]) -> Iterator[Observation]:
         return self._reader.pull(asked)
+
+    def listed(self, since: datetime) -> Iterator[Carried]:
+        return listed(self._api, self._clock, since)
 
     def void(self, ref: str, journal: Journal) -> Observation:
         return self._verbs.void(ref, journal)

@@ -5,6 +5,7 @@ https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities/
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import ClassVar, cast
 
 from daemon.errors import WispbillError
@@ -12,6 +13,7 @@ from daemon.model import (
     AccountInfo,
     Asked,
     Capabilities,
+    Carried,
     Changes,
     Delivery,
     Document,
@@ -28,6 +30,7 @@ from daemon.providers.oauth import OAuth
 from daemon.providers.quickbooks import account, drafts, hints
 from daemon.providers.quickbooks.api import Api
 from daemon.providers.quickbooks.feed import Feed
+from daemon.providers.quickbooks.listed import listed
 from daemon.providers.quickbooks.oauth import QuickBooksOAuth
 from daemon.providers.quickbooks.pull import Reader
 from daemon.providers.quickbooks.push import Pusher
@@ -55,6 +58,7 @@ class QuickBooks(Provider):
         self._settings = cast(QuickBooksSettings, context.settings)
         view = View(self._realm, self.mode, self._settings.home_currency)
         self._api = Api(self.wire, self.base_url, self._realm, context.tokens)
+        self._view = view
         self._reader = Reader(self._api, view)
         self._pusher = Pusher(self._api, self._settings, view)
         self._verbs = Verbs(self._api, self._reader, view, self._settings)
@@ -88,6 +92,9 @@ class QuickBooks(Provider):
 
     def pull(self, asked: Sequence[Asked]) -> Iterator[Observation]:
         return self._reader.pull(asked)
+
+    def listed(self, since: datetime) -> Iterator[Carried]:
+        return listed(self._api, self._view, since)
 
     def void(self, ref: str, journal: Journal) -> Observation:
         return self._verbs.void(ref, journal)

@@ -5,12 +5,14 @@ and customer alone.  https://developer.squareup.com/docs/invoices-api"""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import ClassVar, cast
 
 from daemon.model import (
     AccountInfo,
     Asked,
     Capabilities,
+    Carried,
     Changes,
     Delivery,
     Document,
@@ -25,6 +27,7 @@ from daemon.providers.base import Context, Credentials, Provider, ProviderSettin
 from daemon.providers.square import account, drafts, hints
 from daemon.providers.square.api import Api
 from daemon.providers.square.feed import Feed
+from daemon.providers.square.listed import listed
 from daemon.providers.square.payers import Payers
 from daemon.providers.square.pull import Reader
 from daemon.providers.square.push import Pusher
@@ -83,6 +86,9 @@ class Square(Provider):
 
     def pull(self, asked: Sequence[Asked]) -> Iterator[Observation]:
         return self._reader.pull(asked)
+
+    def listed(self, since: datetime) -> Iterator[Carried]:
+        return listed(self._reader, self._view, since)
 
     def void(self, ref: str, journal: Journal) -> Observation:
         return self._verbs.void(ref, journal)

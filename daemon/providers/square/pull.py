@@ -113,7 +113,7 @@ class Reader:
     ) -> Iterator[Observation]:
         """An invoice whose order is not told is answered without its payments, which then are not gone."""
         named = _readable(docs, lambda doc: text(doc, "order_id"), faults)
-        orders = self._orders([doc["order_id"] for doc in named])
+        orders = self.orders([doc["order_id"] for doc in named])
 
         def seen(doc: Document, losses: Losses | None) -> Observation:
             return observe(doc, self._view, orders.get(doc["order_id"]), losses)
@@ -123,7 +123,7 @@ class Reader:
         for doc in _readable(sound, lambda doc: seen(doc, losses), faults):
             yield seen(doc, losses)
 
-    def _orders(self, ids: Sequence[str]) -> dict[str, Document]:
+    def orders(self, ids: Sequence[str]) -> dict[str, Document]:
         found: dict[str, Document] = {}
         place, left = self._view.location_id, iter(dict.fromkeys(ids))
         while chunk := list(islice(left, ORDERS)):

@@ -4,6 +4,7 @@ look by list and metadata, which is consistent at once (search is not).  https:/
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import ClassVar, cast
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from daemon.model import (
     AccountInfo,
     Asked,
     Capabilities,
+    Carried,
     Changes,
     Delivery,
     Document,
@@ -28,6 +30,7 @@ from daemon.money import Money
 from daemon.providers.base import Context, Credentials, Provider, ProviderSettings
 from daemon.providers.stripe import account, drafts, hints
 from daemon.providers.stripe.feed import Feed
+from daemon.providers.stripe.listed import listed
 from daemon.providers.stripe.pull import Reader
 from daemon.providers.stripe.push import Pusher
 from daemon.providers.stripe.read import Around, View, inline_payments, more_payments, observe
@@ -84,6 +87,9 @@ class Stripe(Provider):
 
     def pull(self, asked: Sequence[Asked]) -> Iterator[Observation]:
         return self._reader.pull(asked)
+
+    def listed(self, since: datetime) -> Iterator[Carried]:
+        return listed(self._api, since)
 
     def void(self, ref: str, journal: Journal) -> Observation:
         return self._verbs.void(ref, journal)

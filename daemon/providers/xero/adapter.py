@@ -4,6 +4,7 @@ only; what protects is PUT with our own InvoiceNumber, which is unique.  https:/
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import ClassVar, cast
 
 from daemon.errors import Unsupported
@@ -11,6 +12,7 @@ from daemon.model import (
     AccountInfo,
     Asked,
     Capabilities,
+    Carried,
     Changes,
     Delivery,
     Document,
@@ -29,6 +31,7 @@ from daemon.providers.xero.account import Check
 from daemon.providers.xero.api import ROOT, Api
 from daemon.providers.xero.documents import CREATING
 from daemon.providers.xero.feed import Feed
+from daemon.providers.xero.listed import listed
 from daemon.providers.xero.numbers import encoded
 from daemon.providers.xero.oauth import API_URL, XeroOAuth, minted
 from daemon.providers.xero.pull import Reader
@@ -97,6 +100,9 @@ class Xero(Provider):
 
     def pull(self, asked: Sequence[Asked]) -> Iterator[Observation]:
         return self._reader.pull(asked)
+
+    def listed(self, since: datetime) -> Iterator[Carried]:
+        return listed(self._api, since)
 
     def void(self, ref: str, journal: Journal) -> Observation:
         return self._verbs.void(ref, journal)
