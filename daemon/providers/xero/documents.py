@@ -144,15 +144,21 @@ class Documents:
         ]
         if not ours:
             return None
-        row = max(ours, key=lambda one: one.get("Status") in LIVE)
+        # A copy that the office makes of an invoice bears its reference, and a number of its own.
+        number = _number(body["invoice"])
+        row = max(ours, key=lambda one: (_number(one) == number, one.get("Status") in LIVE))
         contact, wanted = row.get("Contact"), body["invoice"]["Contact"]["ContactID"]
         if not isinstance(contact, dict) or contact.get("ContactID") != wanted:
             return StepStuck("WB-PUSH-MISMATCH", "our reference is on an invoice of another contact")
         if row.get("Status") == "VOIDED":
             return StepStuck("WB-PUSH-MISMATCH", "the invoice was voided at Xero before it was sent")
-        if row.get("Status") in LIVE and amount(row, "Total") != Decimal(body["total"]):
+        if row.get("Status") not in LIVE:
+            return self._kept(body, row)
+        if amount(row, "Total") != Decimal(body["total"]):
             return StepStuck("WB-PUSH-MISMATCH", "our reference is on an invoice with another total")
-        return self._kept(body, row)
+        # It went live as we sent it; what the office re-books on it since is the office's.
+        kept = self._kept(body, row)
+        return kept | {"differences": []} if isinstance(kept, dict) else kept
 
     # --- approve --------------------------------------------------------------------------------------
 

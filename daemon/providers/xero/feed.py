@@ -33,8 +33,8 @@ _NAMES = {"invoices": "Invoices", "payments": "Payments", "credits": "CreditNote
 class Cursor:
     """`since`: everything before has been read; `credits`: every credit note before, which are not read in
     every run. Inside a run: `stage` and `page` are what comes next, from `at` on; `until` where `since`
-    moves when the run is whole; `told` the invoices that this run has told, with their times, since their
-    payments need no second look. Times are milliseconds. `run` counts."""
+    moves when the run is whole (0: the run has read nothing yet); `told` the invoices that this run has
+    told, with their times, since their payments need no second look. Times are milliseconds. `run` counts."""
 
     since: int
     credits: int | None = None
@@ -93,12 +93,11 @@ class Feed:
         except Oversized:
             if cursor.size <= SMALLEST:
                 raise
-            # From here on pages are smaller, until the run is whole.
-            smaller = replace(
-                cursor, size=max(SMALLEST, cursor.size // 5), until=cursor.until or cursor.since
-            )
+            # From here on pages are smaller, until the run is whole. Where that was its first page, the
+            # first that can be read tells where the run ends.
+            smaller = replace(cursor, size=max(SMALLEST, cursor.size // 5), until=cursor.until or 0)
             return Changes(smaller.document(), more=True)
-        if cursor.until is None:
+        if not cursor.until:
             cursor = replace(cursor, until=_until(answer, found, cursor.since))
         return self._told(cursor, answer, found)
 

@@ -99,11 +99,19 @@ class Reader:
                 return
             listed = rows(answer, "Invoices")
             hits = [row for row in listed if known.pop(str(row.get("InvoiceID")).lower(), None)]
-            for row in hits:
-                yield observe(row, self._settings.short_code)
+            yield from self._readable(hits, known)
             found += len(hits)
             if not known or is_last(answer, page) or found < (page - 2) * IDS:
                 return
+
+    def _readable(self, hits: Sequence[Document], known: dict[str, str]) -> Iterator[Observation]:
+        """One that cannot be read goes back, to be read by its id."""
+        for row in hits:
+            try:
+                yield observe(row, self._settings.short_code)
+            except Garbled:
+                ref = str(row["InvoiceID"]).lower()
+                known[ref] = ref
 
 
 def is_last(answer: Document, page: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from decimal import Decimal
@@ -46,7 +46,8 @@ _PIECES = {
 
 
 def observe(doc: Document, short_code: str = "", *, pay_url: str | None = None) -> Observation:
-    """One invoice. Raises Garbled where the document is not a sales invoice."""
+    """One invoice. Raises Garbled where the document is not a sales invoice. One that does not tell what
+    is paid takes nothing away."""
     ref = doc.get("InvoiceID")
     currency = doc.get("CurrencyCode")
     if not isinstance(ref, str) or not is_guid(ref) or doc.get("Type") != "ACCREC":
@@ -57,15 +58,15 @@ def observe(doc: Document, short_code: str = "", *, pay_url: str | None = None) 
     status = STATUS.get(str(doc.get("Status")), DocStatus.UNKNOWN)
     if status is DocStatus.MISSING:
         return replace(Observation.missing(ref), as_of=moment(doc, "UpdatedDateUTC"), raw=scrubbed(doc))
-    facts = [*_cash(doc, currency), *_credits(doc, currency)]
+    is_told = doc.get("AmountPaid") is not None
     reference, contact = doc.get("Reference"), doc.get("Contact")
     return Observation(
         ref=ref,
         status=status,
         total=money(amount(doc, "Total"), currency),
-        paid_total=money(_cash_total(doc), currency),
-        facts=tuple(facts),
-        covers=_covers(doc),
+        paid_total=money(_cash_total(doc), currency) if is_told else None,
+        facts=_added([*_cash(doc, currency), *_credits(doc, currency)]),
+        covers=_covers(doc) if is_told else frozenset(),
         as_of=moment(doc, "UpdatedDateUTC"),
         number=doc.get("InvoiceNumber"),
         our_reference=reference if is_our_reference(reference) else None,
@@ -134,6 +135,15 @@ def _credits(doc: Document, currency: str) -> Iterator[Fact]:
     rest = amount(doc, "AmountCredited") - _applied(doc, "CreditNotes", "Prepayments", "Overpayments")
     if rest > 0:
         yield Fact(FactKind.CREDIT, f"{doc['InvoiceID']}:credited", money(rest, currency))
+
+
+def _added(facts: Sequence[Fact]) -> tuple[Fact, ...]:
+    """A credit note that was allocated twice to one invoice is listed twice: one fact, over the sum."""
+    found: dict[tuple[FactKind, str], Fact] = {}
+    for fact in facts:
+        key = (fact.kind, fact.external_id)
+        found[key] = replace(fact, amount=found[key].amount + fact.amount) if key in found else fact
+    return tuple(found.values())
 
 
 def _fact(
