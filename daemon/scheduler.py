@@ -22,6 +22,7 @@ from daemon.errors import StoreError, WispbillError
 from daemon.house import House
 from daemon.jobs import keepalive
 from daemon.jobs.bill import bill
+from daemon.jobs.enforce import enforce
 from daemon.jobs.notify import deliver, notify
 from daemon.jobs.pull import pull
 from daemon.jobs.push import push
@@ -74,6 +75,8 @@ class Scheduler:
             self._every("bill", 60.0, self._tick_bill)
         if settings.notify.enabled:
             self._every("notify", settings.notify.every, self._tick_notify)
+        if settings.enforce.enabled:
+            self._every("enforce", settings.enforce.every, self._tick_enforce)
         self._every("tidy", 60.0, self._tick_tidy)
         self._every("beat", 5.0, partial(self._beats.beat, name="scheduler"))
         self._ticks.add_listener(self._told, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
@@ -140,6 +143,10 @@ class Scheduler:
     def _tick_notify(self) -> None:
         with self._house.store.session():
             self._enlist(NOTIFY, notify(self._house))
+
+    def _tick_enforce(self) -> None:
+        with self._house.store.session():
+            enforce(self._house)
 
     def _tick_tidy(self) -> None:
         with self._house.store.session():

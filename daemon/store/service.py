@@ -126,9 +126,15 @@ def told(sure: Sequence[str], unsure: Sequence[str], now: datetime) -> int:
     return len(found)
 
 
-def waiting(limit: int) -> list[tuple[str, str]]:
+def postpone(customer_id: str, until: datetime) -> None:
+    """Inside a transaction: a look that failed is tried again then."""
+    ServiceCheck.update(at=until).where(ServiceCheck.customer_id == customer_id).execute()
+
+
+def waiting(now: datetime, limit: int) -> list[tuple[str, str]]:
     """(tenant id, customer id) of those to be looked at now, the oldest first."""
     query = ServiceCheck.select(ServiceCheck.tenant_id, ServiceCheck.customer_id)
+    query = query.where(ServiceCheck.at <= now)
     rows: Any = query.order_by(ServiceCheck.at, ServiceCheck.customer_id).limit(limit).tuples()
     return list(rows)
 
