@@ -20,7 +20,7 @@ from bench.harness import Figure, connect, folder, house
 from daemon.beats import Beats
 from daemon.clock import SystemClock
 from daemon.store.secrets import WEBHOOK
-from daemon.web import build_web
+from daemon.web.listeners import build_web
 
 SECRET = "whsec_bench0000000000000000"
 CONNECTIONS = 8

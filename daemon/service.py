@@ -29,7 +29,7 @@ from daemon.store.locks import FileLock
 from daemon.store.writer import GroupWriter
 from daemon.systemd import Notifier
 from daemon.wakeup import Listener
-from daemon.web import build_web
+from daemon.web.listeners import build_web
 from daemon.web.server import WebServer
 
 EX_TEMPFAIL = 75

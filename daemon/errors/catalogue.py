@@ -30,6 +30,46 @@ CATALOGUE: dict[str, Entry] = {
         "caller",
         "when asked again; the scheduled pull misses nothing",
     ),
+    "WB-INPUT-JSON": Entry(
+        "The body is not one JSON object without doubt: UTF-8, no field twice, no NaN, at most 32 deep.",
+        "caller",
+        "when asked again",
+    ),
+    "WB-INPUT-METHOD": Entry("The address does not take this method.", "caller", "when asked again"),
+    "WB-INPUT-REPEATED": Entry(
+        "The Idempotency-Key was used for something else within the last 24 hours.",
+        "caller",
+        "with another key",
+    ),
+    "WB-INPUT-CHANGED": Entry(
+        "It was changed since the version that If-Match names; nothing was changed now.",
+        "caller",
+        "when it is read and changed again",
+    ),
+    "WB-ACCESS-TOKEN": Entry(
+        "The API token is missing, unknown, expired or revoked.",
+        "caller",
+        "with a token of `wispbill tokens add`",
+    ),
+    "WB-ACCESS-ROLE": Entry("The token's role does not allow this.", "caller", "with another token"),
+    "WB-ACCESS-CONNECT": Entry(
+        "The tenant has not granted this customer to connect an account of their own.",
+        "operator",
+        "after `wispbill customers set --may-connect`",
+    ),
+    "WB-ACCESS-TENANT": Entry(
+        "A platform admin's token belongs to no tenant, and the request names none.",
+        "caller",
+        "with the header Wispbill-Tenant",
+    ),
+    "WB-INTEGRATION-TAKEN": Entry(
+        "There is an integration already; replace its credentials, or remove it first.",
+        "caller",
+        "when asked again",
+    ),
+    "WB-INTEGRATION-STATE": Entry(
+        "The integration is in a state that does not allow this.", "caller", "when asked again"
+    ),
     "WB-MONEY-CURRENCY": Entry("The currency is not one of ISO 4217.", "caller", "when asked again"),
     "WB-MONEY-AMOUNT": Entry("The amount is not a positive decimal number.", "caller", "when asked again"),
     "WB-MONEY-DECIMALS": Entry(

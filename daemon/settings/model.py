@@ -176,6 +176,12 @@ class ReceiverSection(Section):
     backlog: Whole = fixed(10_000, ge=1)
 
 
+class ApiSection(Section):
+    enabled: Switch = fixed(True)
+    per_minute: Whole = fixed(600, ge=1, le=1_000_000)
+    wrong_per_minute: Whole = fixed(20, ge=1, le=10_000)
+
+
 class MonitoringSection(Section):
     enabled: Switch = fixed(True)
     listen: Listen = fixed("127.0.0.1:8471")
@@ -216,6 +222,7 @@ class Settings(BaseSettings):
     sweep: SweepSection = SweepSection()
     tidy: TidySection = TidySection()
     receiver: ReceiverSection = ReceiverSection()
+    api: ApiSection = ApiSection()
     monitoring: MonitoringSection = MonitoringSection()
     network: NetworkSection = NetworkSection()
     providers: dict[ProviderName, ProviderSection] = Field(default_factory=dict)

@@ -19,6 +19,9 @@ from daemon.store.tables import Customer, Integration, Invoice, Link, Payment
 
 S = SyncState
 
+SPREAD = 0.2
+"""Of the time between two reads of an open invoice."""
+
 
 def of_invoice(invoice_id: str) -> records.Link:
     found = records.Link.first(Link.invoice_id == invoice_id)
@@ -178,6 +181,17 @@ def ask_again(link: records.Link, invoice_reference: str, *, now: datetime) -> N
         ).where(Link.id == link.id).execute()
 
 
+def ask_all(tenant_id: str | None, now: datetime) -> int:
+    """Inside a transaction: whatever is pending (and neither refused nor withdrawn) is to be pushed at once;
+    returns how many. The journal still decides what may be sent again."""
+    unpaid = (PaymentStatus.OPEN.value, PaymentStatus.DRAFT.value)
+    where = (Link.state == S.PENDING.value) & Link.void_requested_at.is_null()
+    where &= Link.invoice_id.in_(Invoice.select(Invoice.id).where(Invoice.payment_status.in_(unpaid)))
+    if tenant_id is not None:
+        where &= Link.tenant_id == tenant_id
+    return int(Link.update(next_push_at=now).where(where).execute())
+
+
 def request_void(link: records.Link, *, now: datetime) -> None:
     """Inside a transaction: ask `jobs.push` to withdraw the invoice. Raises InvalidInput where it was
     asked before."""
@@ -202,9 +216,15 @@ def void_refused(link_id: str, *, code: str, text: str, next_push_at: datetime |
 # --- pull ---------------------------------------------------------------------------------------------
 
 
-def due_for_pull(integration_id: str, now: datetime, *, limit: int) -> list[records.Link]:
-    where = (Link.integration_id == integration_id) & (Link.next_pull_at <= now)
-    return list(records.Link.select(where, order=Link.next_pull_at, limit=limit))
+def due_for_pull(
+    integration_id: str, now: datetime, *, limit: int, soon_s: float = 0.0
+) -> list[records.Link]:
+    """Where one is due, those that will be within `soon_s` come with it: one list shows them all, and each
+    alone would cost the same list again."""
+    of_it = Link.integration_id == integration_id
+    if soon_s and Link.select().where(of_it & (Link.next_pull_at <= now)).exists():
+        now += timedelta(seconds=soon_s)
+    return list(records.Link.select(of_it & (Link.next_pull_at <= now), order=Link.next_pull_at, limit=limit))
 
 
 def any_under_way(integration_id: str) -> bool:
@@ -231,11 +251,11 @@ def read_all_open(integration_id: str, now: datetime) -> int:
 
 def mark_pulled(links: Sequence[tuple[str, str]], *, now: datetime, reread_s: float, spread: float) -> None:
     """Inside a transaction: these (link id, payment status) were read. Open ones are read again after
-    `reread_s`, spread over a fifth of it; closed ones when something points at them."""
+    `reread_s`, spread over SPREAD of it; closed ones when something points at them."""
     closed = {status.value for status in CLOSED}
     open_ids = [link_id for link_id, status in links if status not in closed]
     shut_ids = [link_id for link_id, status in links if status in closed]
-    later = now + timedelta(seconds=reread_s * (1 + 0.2 * spread))
+    later = now + timedelta(seconds=reread_s * (1 + SPREAD * spread))
     if open_ids:
         Link.update(last_pulled_at=now, next_pull_at=later).where(Link.id.in_(open_ids)).execute()
     if shut_ids:

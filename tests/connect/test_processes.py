@@ -27,7 +27,7 @@ from daemon.service import _is_alive
 from daemon.settings import load
 from daemon.store import apps, grants, integrations, records
 from daemon.store.tables import Grant
-from daemon.web import build_web
+from daemon.web.listeners import build_web
 from daemon.web.server import WebServer
 from tests.builders import Builders
 from tests.tokens.ledger import ACCESS_S, CLIENT, REDIRECT, SECRET, LedgerServer

@@ -14,7 +14,7 @@ import pytest
 from daemon.beats import Beats
 from daemon.house import House
 from daemon.store.writer import GroupWriter
-from daemon.web import build_web
+from daemon.web.listeners import build_web
 from tests.web.building import (
     OTHER_SECRET,
     SECRET,
