@@ -31,6 +31,8 @@ MODULES = (
     "invoices",
     "plans",
     "inbox",
+    "events",
+    "endpoints",
     "audit",
     "keys",
     "backup",

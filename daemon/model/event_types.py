@@ -43,6 +43,15 @@ FACTS: Mapping[str, str] = {
     "overdue_days": "Days since the due date.",
     "invoices": "The invoices concerned.",
     "held": "Why it is held.",
+    "was": "The service status before.",
+    "status": "The service status now, or asked for.",
+    "became": "The service status now.",
+    "difference": "What kind of difference.",
+    "id": "Its id.",
+    "repaired": "Whether the daemon repaired it.",
+    "command": "What to type.",
+    "customers": "How many customers there are.",
+    "released": "Who released it.",
 }
 """The facts that may be told of, by the name they have in the event."""
 
@@ -107,6 +116,14 @@ CATALOGUE: tuple[EventType, ...] = (
     EventType("invoice.missing", "The provider no longer has the invoice.", _MOVED),
     EventType("invoice.observed", "The provider said something new that changes no status.", _MOVED),
     EventType("invoice.*", "Something else happened to an invoice.", ("code", "from", "to", "reason")),
+    EventType(
+        "invoice.overdue", "The due date has passed, and the amount is still owed.", ("due", "currency")
+    ),
+    EventType(
+        "invoice.difference",
+        "Our books and the provider's differ.",
+        ("difference", "id", "ref", "repaired", "command"),
+    ),
     EventType("payment.noted", "A payment fact was seen that changes no status.", _MOVED),
     EventType("payment.reversed", "A payment was taken back, and its amount is owed again.", _MOVED),
     EventType("payment.*", "Something else happened to a payment.", _MOVED),
@@ -116,6 +133,13 @@ CATALOGUE: tuple[EventType, ...] = (
         "again until then.",
         _SERVICE,
     ),
+    EventType(
+        "dunning.restarted", "The invoice is overdue again, and dunning begins anew.", ("due", "currency")
+    ),
+    EventType("dunning.step", "A step of dunning was taken.", ("days", "status", "due")),
+    EventType("dunning.*", "Something else happened in dunning.", ("days", "status", "due", "reason")),
+    EventType("cutoff.held", "A cut-off that is not safe to make is held.", ("status", "reason")),
+    EventType("cutoff.*", "Something else happened to cut-offs.", ("status", "reason", "code", "count")),
     EventType("customer.*", "Something happened to a customer.", _SERVICE),
     EventType("integration.testing", "An integration waits for its connection test.", _STATE),
     EventType("integration.active", "An integration runs.", _STATE),

@@ -118,3 +118,12 @@ def feed(after: int, *, tenant_id: str = audit.PLATFORM, limit: int = 100) -> li
     if tenant_id != audit.PLATFORM:
         where = (Event.tenant_id == tenant_id) & where
     return list(records.Event.select(where, order=Event.seq, limit=limit))
+
+
+def before_latest(count: int, *, tenant_id: str = audit.PLATFORM) -> int:
+    """The place that the latest so many events follow."""
+    where = Event.seq.is_null(False)
+    if tenant_id != audit.PLATFORM:
+        where &= Event.tenant_id == tenant_id
+    query = Event.select(Event.seq).where(where).order_by(Event.seq.desc()).offset(count).limit(1)
+    return next((int(row.seq) for row in query), 0)
