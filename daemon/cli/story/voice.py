@@ -1,0 +1,61 @@
+"""How the demo speaks: sentences, commands as somebody types them, and what they print."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from daemon.errors import WispbillError
+
+PIPE_WIDTH = 140
+
+
+class StoryError(WispbillError):
+    """The demo did not go as told."""
+
+
+def a_console() -> Console:
+    """As wide as the terminal; in a pipe as COLUMNS says, else wide enough for the table."""
+    told = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, width=None if told else PIPE_WIDTH)
+
+
+class Voice:
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or a_console()
+
+    def say(self, sentence: str) -> None:
+        """A step of the story."""
+        self.console.print(f"\n{sentence}", style="bold cyan", markup=False)
+
+    def command(self, words: Sequence[str], *, given: str = "") -> None:
+        """A command line that can be copied; `given` is what stands on its standard input."""
+        tail = f" < {given}" if given else ""
+        self.console.print(
+            f"$ wispbill {shlex.join(words)}{tail}", style="bold", markup=False, soft_wrap=True
+        )
+
+    def output(self, text: str) -> None:
+        """What a command printed, as it is."""
+        if text.strip():
+            self.console.print(text.rstrip(), markup=False, soft_wrap=True)
+
+    def aside(self, text: str) -> None:
+        """A line below a step."""
+        self.console.print(f"  {text}", markup=False, soft_wrap=True)
+
+    def fact(self, label: str, text: str) -> None:
+        """A label, and what is to be said of it beside it, under itself where it goes on."""
+        from rich.padding import Padding
+        from rich.table import Table
+        from rich.text import Text
+
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(width=14, no_wrap=True)
+        grid.add_column(overflow="fold")
+        grid.add_row(Text(label), Text(text))
+        self.console.print(Padding(grid, (0, 0, 0, 2)))
