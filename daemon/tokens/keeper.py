@@ -23,6 +23,7 @@ from daemon.errors import (
     GrantDead,
     LeaseLost,
     OutcomeUnknown,
+    Rejected,
     RemoteError,
     Stopping,
     StoreError,
@@ -182,7 +183,8 @@ class GrantKeeper:
         raise dead
 
     def _call(self, oauth: OAuth, turn: Turn, token: SecretStr) -> TokenSet:
-        """One refresh, its lost answer asked for once more."""
+        """One refresh, its lost answer asked for once more. A refusal of anything else than the token or the
+        app is no refusal of what is to be done with the token: of that nothing was sent."""
         try:
             turn.mark()
             try:
@@ -197,6 +199,10 @@ class GrantKeeper:
             if isinstance(error, GrantDead):
                 raise
             raise AppRefused(error.message, party=error.party, status_code=error.status_code) from error
+        except Rejected as error:
+            raise Unreachable(
+                f"no token was given out: {error.message}", party=error.party, status_code=error.status_code
+            ) from error
 
     def _save(self, turn: Turn, fresh: Tokens, life: Life) -> None:
         """Store the new tokens, or remember that they must be. Raises StoreError, LeaseLost: then nobody

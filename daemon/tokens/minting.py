@@ -11,7 +11,7 @@ import structlog
 from pydantic import SecretStr
 
 from daemon.clock import from_micros, to_micros
-from daemon.errors import StoreError, VaultError
+from daemon.errors import Rejected, StoreError, Unreachable, VaultError
 from daemon.providers.oauth import TokenSet
 from daemon.store import records
 from daemon.store.grants import USED_SHARE
@@ -66,8 +66,13 @@ class MintKeeper:
 
     def _minted(self) -> Minted:
         asked_at = self._desk.clock.now()
-        with aside():
-            answer = self._mint()
+        try:
+            with aside():
+                answer = self._mint()
+        except Rejected as error:  # of the token, not of what is to be done with it
+            raise Unreachable(
+                f"no token was given out: {error.message}", party=error.party, status_code=error.status_code
+            ) from error
         fresh = Minted(answer.access, asked_at + timedelta(seconds=answer.expires_in_s * USED_SHARE))
         self._store(fresh)
         return fresh

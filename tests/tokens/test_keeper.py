@@ -6,15 +6,26 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from pydantic import SecretStr
 
-from daemon.errors import AppRefused, GrantDead, OutcomeUnknown, StoreError, Throttled, Unreachable
+from daemon.errors import (
+    AppRefused,
+    GrantDead,
+    Missing,
+    OutcomeUnknown,
+    Rejected,
+    StoreError,
+    Throttled,
+    Unreachable,
+)
 from daemon.model import IntegrationState
+from daemon.providers.oauth import TokenSet
 from daemon.store import grants, integrations
 from daemon.store.grants import claim
 from daemon.store.tables import Event, Grant
 from daemon.tokens import GrantKeeper
 from tests.tokens.conftest import Bench
-from tests.tokens.ledger import ACCESS_S
+from tests.tokens.ledger import ACCESS_S, LedgerOAuth
 
 OLD = ACCESS_S * 0.81
 
@@ -333,3 +344,22 @@ def test_a_token_is_nowhere_in_the_clear(bench: Bench) -> None:
     for row in Grant.select().dicts():
         assert access not in str(row) and "refresh-" not in str(row)
     assert access not in repr(grants.tokens(bench.safe, bench.row()))
+
+
+@pytest.mark.parametrize(("status", "error"), [(404, Missing), (400, Rejected)])
+def test_a_token_endpoint_that_refuses_otherwise_refuses_no_invoice(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, status: int, error: type[Rejected]
+) -> None:
+    """Else a step would be refused for good, and an invoice that is read be taken for gone."""
+    keeper = bench.keeper()
+    refused = keeper.access()
+
+    def refuse(_self: LedgerOAuth, _refresh: SecretStr) -> TokenSet:
+        raise error("no such address", party="ledger", status_code=status)
+
+    monkeypatch.setattr(LedgerOAuth, "refresh", refuse)
+
+    with pytest.raises(Unreachable):
+        keeper.renewed(refused)
+    bench.clock.move(OLD)
+    assert bench.works(keeper.access())

@@ -9,7 +9,7 @@ from threading import Barrier
 import pytest
 from pydantic import SecretStr
 
-from daemon.errors import StoreError, Unauthorised
+from daemon.errors import Missing, StoreError, Unauthorised, Unreachable
 from daemon.providers.oauth import TokenKeeper, TokenSet
 from daemon.store import records, secrets
 from daemon.store.secrets import CREDENTIALS, TOKENS
@@ -139,3 +139,11 @@ def test_a_sealed_token_that_does_not_open_is_minted_anew(
 
     assert keeper(bench, owner, mint, "other:2").access().get_secret_value() == "minted-2"
     assert secrets.quarantined() == []
+
+
+def test_a_token_that_is_not_given_out_refuses_no_invoice(
+    bench: Bench, owner: records.Integration, mint: Mint
+) -> None:
+    mint.fault = Missing("no such address", party="ledger", status_code=404)
+    with pytest.raises(Unreachable):
+        keeper(bench, owner, mint).access()

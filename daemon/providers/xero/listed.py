@@ -24,7 +24,7 @@ def listed(api: Api, since: datetime) -> Iterator[Carried]:
                 "Invoices",
                 since,
                 where='Type=="ACCREC"',
-                order="InvoiceID ASC",
+                order="UpdatedDateUTC ASC",
                 page=str(page),
                 pageSize=str(size),
                 unitdp="4",

@@ -136,6 +136,10 @@ def event_of(access: SecretStr) -> str:
     return event if isinstance(event, str) else ""
 
 
+_PASSING = frozenset(["server_error", "temporarily_unavailable", "slow_down"])
+"""Words that say nothing about the client (RFC 6749, 4.1.2.1)."""
+
+
 def _refusal(reply: Reply) -> Exception:
     try:
         document = decoded(reply.body)
@@ -144,7 +148,7 @@ def _refusal(reply: Reply) -> Exception:
     word = document.get("error") if isinstance(document, dict) else None
     if word == "invalid_grant":
         return GrantDead("Xero's consent is worth nothing any more", party=PARTY, provider_code=word)
-    if isinstance(word, str) and word:
+    if isinstance(word, str) and word and word not in _PASSING:
         return Unauthorised(f"Xero refuses the client: {word[:60]}", party=PARTY, provider_code=word[:60])
     if reply.status_code == 401:
         return Unauthorised("Xero refuses the client", party=PARTY, status_code=401)
