@@ -128,9 +128,18 @@ CATALOGUE: tuple[EventType, ...] = (
     EventType("payment.reversed", "A payment was taken back, and its amount is owed again.", _MOVED),
     EventType("payment.*", "Something else happened to a payment.", _MOVED),
     EventType(
-        "customer.service_*",
-        "A customer's service is to change, or changed: switch it, and answer 2xx once that is done. Told "
-        "again until then.",
+        "service.brake_applied", "Too many cut-offs at once were held.", ("code", "count", "customers")
+    ),
+    EventType("service.brake_released", "A person let held cut-offs go.", ("code", "count", "customers")),
+    EventType(
+        "service.restored",
+        "A customer's service is better again: switch it, and answer 2xx once that is done.",
+        _SERVICE,
+    ),
+    EventType(
+        "service.*",
+        "A customer's service is now what the last word says: switch it, and answer 2xx once that is done. "
+        "Told again until then.",
         _SERVICE,
     ),
     EventType(
@@ -159,6 +168,7 @@ CATALOGUE: tuple[EventType, ...] = (
     EventType("brake.*", "A brake was applied or released.", ("code", "count", "asked", "reasons")),
     EventType("subscription.held", "A subscription is not billed.", ("code", "subscription")),
     EventType("subscription.*", "Something happened to a subscription.", ("code", "subscription")),
+    EventType("enforce.failed", "Overdue invoices could not be looked through.", _WHY),
     EventType("bill.failed", "Invoices could not be generated.", _WHY),
     EventType("sweep.*", "A comparison with the provider found something.", ("code", "count", "reason")),
     EventType("tidy.*", "A nightly chore failed: the backup, a check, retention.", ("code", "period")),
@@ -174,3 +184,12 @@ CATALOGUE: tuple[EventType, ...] = (
 def type_of(type_: str) -> EventType:
     """Its row of the catalogue."""
     return next(row for row in CATALOGUE if row.fits(type_))
+
+
+SERVICE, NO_CHANGE = "service.", "service.brake"
+"""How the types of a change of a customer's service begin, and those beside them that are none."""
+
+
+def is_service_change(type_: str) -> bool:
+    """Whether the platform has to switch something: it is told until it confirmed."""
+    return type_.startswith(SERVICE) and not type_.startswith(NO_CHANGE)

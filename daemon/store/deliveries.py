@@ -11,6 +11,7 @@ from typing import Any
 import peewee as pw
 
 from daemon.errors import NotFound
+from daemon.model.event_types import NO_CHANGE, SERVICE, is_service_change
 from daemon.policy.delivery import IN_ORDER
 from daemon.store import audit, endpoints, events, plain, tables
 from daemon.store.database import Store
@@ -21,8 +22,6 @@ from daemon.store.tables import Endpoint as EndpointTable
 from daemon.store.tables import Event
 
 BATCH = 500
-SERVICE = "customer.service_"
-"""Types of these are retried until the platform confirmed them."""
 
 
 class DeliveryState(StrEnum):
@@ -57,7 +56,7 @@ class Delivery(Record):
 
     @property
     def is_service(self) -> bool:
-        return self.type.startswith(SERVICE)
+        return is_service_change(self.type)
 
 
 # --- from the feed ------------------------------------------------------------------------------------
@@ -246,14 +245,19 @@ def _never_told(endpoint: Endpoint, span: Any, now: datetime) -> int:
 # --- what alerts ask ----------------------------------------------------------------------------------
 
 
+def _is_service() -> Any:
+    """As `is_service_change`."""
+    return Table.type.startswith(SERVICE) & ~Table.type.startswith(NO_CHANGE)
+
+
 def unconfirmed_service(before: datetime) -> list[Delivery]:
     """Service changes that were first to be told before this, and that nobody confirmed."""
-    late = Table.type.startswith(SERVICE) & (Table.state == PENDING) & (Table.created_at < before)
+    late = _is_service() & (Table.state == PENDING) & (Table.created_at < before)
     return list(Delivery.select(late, order=Table.seq, limit=1000))
 
 
 def has_pending_service(endpoint_id: str) -> bool:
-    mine = (Table.endpoint_id == endpoint_id) & (Table.state == PENDING) & Table.type.startswith(SERVICE)
+    mine = (Table.endpoint_id == endpoint_id) & (Table.state == PENDING) & _is_service()
     return bool(Table.select().where(mine).exists())
 
 

@@ -41,7 +41,7 @@ def served() -> Iterator[tuple[Platform, int]]:
 
 def test_the_secret_is_shown_once_and_never_again(shell: Shell) -> None:
     shell.a_tenant()
-    added = shell.json("endpoints", "add", URL, "--type", "invoice.*", "--type", "customer.service_suspended")
+    added = shell.json("endpoints", "add", URL, "--type", "invoice.*", "--type", "service.suspended")
     secret = added["secret"]
 
     assert secret.startswith("whsec_") and added["state"] == "active"

@@ -314,7 +314,7 @@ def test_a_change_of_service_is_told_until_it_is_confirmed(
 
     later = clock.now() + timedelta(days=12)
     platform.answer = answer
-    happens(house, tenant.id, 1, type_="customer.service_suspended")
+    happens(house, tenant.id, 1, type_="service.suspended")
 
     runs_for(house, clock, days=14, every_s=3600)
 
