@@ -303,6 +303,26 @@ def test_without_a_feed_a_nudge_reads_everything_open(
     assert hints.count_waiting(integration.id) == 0
 
 
+def test_what_is_due_soon_is_read_with_what_is_due_and_nothing_before(
+    house: House, integration: records.Integration, account: PacedAccount, shop: Shop, make: Builders
+) -> None:
+    """Where the provider lists, one list shows them all: each read alone would cost the same list again."""
+    shop.kind = NoFeed
+    first, soon, later_on = live(house, make, integration, 3)
+
+    def due_in(link: records.Link, seconds: float) -> None:
+        at = house.clock.now() + timedelta(seconds=seconds)
+        house.store.write("test", lambda: links.postpone([link.id], at))
+
+    for link, seconds in ((first, 10), (soon, 110), (later_on, 400)):
+        due_in(link, seconds)
+    assert run_pull(house, integration).counts.get("read") is None
+
+    later(house, minutes=10 / 60)
+    assert run_pull(house, integration).counts["read"] == 2
+    assert links.get(later_on.id).last_pulled_at == later_on.last_pulled_at
+
+
 # --- hints --------------------------------------------------------------------------------------------
 
 
