@@ -135,17 +135,22 @@ class Feed:
             return Changes(_done(cursor).document())  # an app without the feature
         reader = Disputes(self._api)
         fresh = [key_of(row) for row in rows_of(page)]
-        payments = [
-            source
-            for ref, name in fresh
-            if _new(name, cursor)
-            for source in transactions_of(reader.whole(ref))
-        ]
+        payments = [source for ref, name in fresh if _new(name, cursor) for source in _disputed(reader, ref)]
         cursor = cursor.seen(name for _ref, name in fresh)
         token = next_token(page)
         more = bool(token) and token != cursor.token
         cursor = replace(cursor, token=token) if more else _done(cursor)
         return Changes(cursor.document(), payments=tuple(dict.fromkeys(payments)), more=more)
+
+
+def _disputed(reader: Disputes, ref: str) -> list[str]:
+    """The payments that a dispute is about; one that PayPal lists and does not show is about none."""
+    try:
+        return transactions_of(reader.whole(ref))
+    except (Unauthorised, Rejected) as error:
+        if error.status_code == 401:
+            raise
+        return []
 
 
 def _done(cursor: Cursor) -> Cursor:

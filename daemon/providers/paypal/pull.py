@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 
 from daemon.errors import Garbled, Missing, Rejected, Unauthorised, WispbillError
-from daemon.model import Asked, Document, Observation
+from daemon.model import Asked, Document, FactKind, Observation
 from daemon.providers.paypal.client import Api
 from daemon.providers.paypal.disputes import Disputes
 from daemon.providers.paypal.money import PARTY
@@ -96,14 +97,17 @@ class Reader:
             hits = {doc["id"]: doc for doc in seen.rows if doc["id"] in wanted and _tells_enough(doc)}
             for ref in hits:
                 del wanted[ref]
-            yield from _told(list(hits.values()), disputes, faults)
+            yield from _told(list(hits.values()), disputes, faults, rows=True)
             page += 1
             if page > seen.pages or seen.pages - page >= len(wanted) or not seen.rows:
                 return
 
 
-def _told(docs: Sequence[Document], disputes: Disputes, faults: list[WispbillError]) -> Iterator[Observation]:
-    """What these say, with what is disputed of their payments; one that says nonsense stops no other."""
+def _told(
+    docs: Sequence[Document], disputes: Disputes, faults: list[WispbillError], *, rows: bool = False
+) -> Iterator[Observation]:
+    """What these say, with what is disputed of their payments; one that says nonsense stops no other. `rows`
+    of a search may be older than a refund that is known."""
     paid: list[str] = []
     for doc in docs:
         with suppress(Garbled):  # said again below
@@ -114,8 +118,10 @@ def _told(docs: Sequence[Document], disputes: Disputes, faults: list[WispbillErr
             seen = observe(doc, losses, whole=_says_when(doc) or doc.get("status") in SETTLED)
         except Garbled as error:
             faults.append(error)
-        else:
-            yield seen
+            continue
+        if rows and not _says_when(doc):
+            seen = replace(seen, covers=seen.covers - {FactKind.REFUND})
+        yield seen
 
 
 def _tells_enough(row: Document) -> bool:
