@@ -108,7 +108,22 @@ def _enlist(store: Store, endpoint_id: str) -> tuple[int, int]:
             "created_at": now,
         }
         plain.insert(Table, values)
+        _supersede(row.id, event, now)
     return len(found), len(wanted)
+
+
+def _supersede(endpoint_id: str, event: Any, now: datetime) -> None:
+    """Inside a transaction: the last word about a customer's service is the one that counts. An older one
+    that was not taken yet must not come after it: a service that is paid for would be cut off."""
+    if event.customer_id is None or not is_service_change(event.type):
+        return
+    same = Event.select(pw.SQL("1")).where(
+        (Event.id == Table.event_id) & (Event.customer_id == event.customer_id)
+    )
+    older = (Table.endpoint_id == endpoint_id) & (Table.state == PENDING) & (Table.seq < event.seq)
+    dropped = {"state": DeliveryState.DROPPED.value, "next_at": None, "ended_at": now}
+    text = f"superseded by {event.seq}"
+    Table.update(**dropped, answer=text).where(older & _is_service() & pw.fn.EXISTS(same)).execute()
 
 
 # --- what is due --------------------------------------------------------------------------------------
@@ -157,8 +172,11 @@ def succeeded(row: Delivery, status: int, answer: str, now: datetime) -> None:
 
 def failed(row: Delivery, status: int | None, answer: str, now: datetime, next_at: datetime | None) -> None:
     """Inside a transaction: to be tried again at `next_at`; None: given up."""
-    state = PENDING if next_at else DeliveryState.FAILED.value
-    ended = None if next_at else now
+    if row.state != PENDING:  # dropped while it was under way
+        state, next_at, ended = row.state, None, row.ended_at
+    else:
+        state = PENDING if next_at else DeliveryState.FAILED.value
+        ended = None if next_at else now
     _tried(row, now, state=state, next_at=next_at, ended_at=ended, status=status, answer=answer)
 
 
@@ -217,14 +235,31 @@ def resend(
     if only_failed:
         told &= Table.state == DeliveryState.FAILED.value
     again = {"state": PENDING, "attempts": 0, "next_at": now, "ended_at": None}
-    count = int(Table.update(again).where(told).execute())
+    count = int(Table.update(again).where(told & ~(_is_service() & _is_outdated(Table.event_id))).execute())
     return count if only_failed else count + _never_told(endpoint, span, now)
+
+
+def _is_outdated(event_id: Any) -> Any:
+    """Whether a later event says another thing about the same customer's service."""
+    this, later = Event.alias(), Event.alias()
+    query = (
+        this.select(pw.SQL("1"))
+        .join(later, on=(later.customer_id == this.customer_id))
+        .where(
+            (this.id == event_id)
+            & (later.tenant_id == this.tenant_id)
+            & (later.seq > this.seq)
+            & _is_service(this)
+            & _is_service(later)
+        )
+    )
+    return pw.fn.EXISTS(query)
 
 
 def _never_told(endpoint: Endpoint, span: Any, now: datetime) -> int:
     there = Table.select(Table.event_id).where(Table.endpoint_id == endpoint.id)
     query = Event.select(Event.id, Event.seq, Event.type, Event.tenant_id).where(
-        span & Event.id.not_in(there)
+        span & Event.id.not_in(there) & ~(_is_service(Event) & _is_outdated(Event.id))
     )
     wanted = [event for event in query if endpoint.wants(event.type)]
     for event in wanted:
@@ -245,9 +280,9 @@ def _never_told(endpoint: Endpoint, span: Any, now: datetime) -> int:
 # --- what alerts ask ----------------------------------------------------------------------------------
 
 
-def _is_service() -> Any:
+def _is_service(table: Any = Table) -> Any:
     """As `is_service_change`."""
-    return Table.type.startswith(SERVICE) & ~Table.type.startswith(NO_CHANGE)
+    return table.type.startswith(SERVICE) & ~table.type.startswith(NO_CHANGE)
 
 
 def unconfirmed_service(before: datetime) -> list[Delivery]:

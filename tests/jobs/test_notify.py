@@ -323,6 +323,33 @@ def test_a_change_of_service_is_told_until_it_is_confirmed(
     assert len({told.id for told in platform.told}) == 1
 
 
+def test_an_older_word_about_a_service_never_comes_after_a_newer_one(
+    house: House, make: Builders, platform: Platform, clock: FrozenClock
+) -> None:
+    customer, other = make.a_customer(), make.a_customer()
+    tenant_id = customer.tenant_id
+    row, _ = an_endpoint(house, tenant_id, types=["service.*"])
+    platform.answer = lambda told: (500 if told.document["type"] == "service.suspended" else 200, {}, b"")
+    happens(house, tenant_id, 1, type_="service.suspended", customer_id=customer.id)
+    happens(house, tenant_id, 2, type_="service.suspended", customer_id=other.id)
+    runs_for(house, clock, days=0.5, every_s=600)
+    happens(house, tenant_id, 3, type_="service.restored", customer_id=customer.id)
+    run(house)
+    platform.answers(200)
+    platform.told.clear()
+
+    count = house.store.write(
+        "test", lambda: deliveries.resend(endpoints.get(row.id), clock.now(), from_seq=1, to_seq=10_000)
+    )
+    runs_for(house, clock, days=2, every_s=3600)
+
+    assert 1 not in platform.numbers and {2, 3} == set(platform.numbers) and count == 2
+    assert [x.state for x in deliveries.listing(limit=9) if x.type == "service.suspended"] == [
+        "delivered",
+        "dropped",
+    ]
+
+
 def test_an_endpoint_that_is_slow_or_down_delays_no_other(
     house: House, make: Builders, clock: FrozenClock
 ) -> None:
