@@ -6,10 +6,13 @@ what is in each sandbox's books; a difference makes the demo fail.
 
 from __future__ import annotations
 
+import sys
+import threading
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from daemon.cli.story.books import differences, show
+from daemon.cli.story.books import table
 from daemon.cli.story.first import First
 from daemon.cli.story.others import Others
 from daemon.cli.story.stage import Stage
@@ -61,11 +64,46 @@ class Story:
         return self._show()
 
     def _show(self) -> bool:
-        rows = [row for wisp in self._wisps for row in wisp.invoices(self._stage)]
-        show(self._voice.console, rows, {wisp.provider: wisp.label for wisp in self._wisps})
-        found = differences(self._wisps, rows)
+        voice, wisps = self._voice, self._wisps
+        rows = dict(zip(wisps, self._stage.together(self._listed, wisps), strict=True))
+        labels = {wisp.provider: wisp.label for wisp in wisps}
+        voice.say("What became of each invoice, and why we believe it:")
+        for line in table([row for listed in rows.values() for row in listed], labels, voice.console.width):
+            voice.output(line, blank=True)
+        found = [sentence for wisp, listed in rows.items() for sentence in wisp.differences(listed)]
         for sentence in found:
-            self._voice.aside(sentence)
-        books = f"the books of all {len(self._wisps)} sandboxes"
-        self._voice.say(f"Our books and {books} DIFFER." if found else f"Our books and {books} agree.")
+            voice.aside(sentence)
+        voice.say(f"Our books and those of all six sandboxes {'DIFFER' if found else 'agree'}.")
         return not found
+
+    def _listed(self, wisp: Wisp) -> list[dict[str, Any]]:
+        return wisp.invoices(self._stage)
+
+    # --- afterwards -----------------------------------------------------------------------------------
+
+    def stay(self) -> None:
+        """Until Ctrl-C."""
+        self._point_around()
+        stage, stop = self._stage, threading.Event()
+        try:
+            while not stage.clock.wait(1, stop):
+                if not stage.runs():
+                    self._voice.output(stage.tail(4000))
+                    self._voice.say("The daemon has stopped; the end of its log is above.")
+                    return
+        except KeyboardInterrupt:
+            self._voice.say("Stopping the daemon; it finishes what is in flight.")
+
+    def _point_around(self) -> None:
+        stage, voice = self._stage, self._voice
+        voice.say("It goes on until you press Ctrl-C. Pay an open invoice yourself, in a browser or a shell:")
+        for wisp in self._wisps:
+            number, how = wisp.to_pay(stage)
+            voice.fact(wisp.label, f"{number}  {how}")
+        voice.say("and look at what wispbill knows a second later:")
+        command = f"{Path(sys.executable).parent / 'wispbill'} --config {stage.config}"
+        first = self._wisps[0]
+        for words in ("status", f"explain {first.numbers[1]} --tenant {first.tenant}", "integrations list"):
+            voice.aside(f"{command} {words}")
+        voice.aside(f"curl {stage.monitor}/readyz    curl {stage.monitor}/metrics")
+        voice.aside(f"the daemon's log: {stage.log}")

@@ -6,43 +6,29 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from daemon.cli.story.wisps import Wisp
 from daemon.model import DocStatus
 from daemon.money import Money
 from daemon.sandbox.double import Standing
 
 Row = Mapping[str, Any]
 COLUMNS = ("provider", "invoice", "total", "due", "sync", "payment", "because")
-WIDE = 130
-"""From here on the reason fits beside the rest."""
-
-_IDS = re.compile(r" \([^)]*\)")
-
-
-def differences(wisps: Sequence[Wisp], rows: Sequence[Row]) -> list[str]:
-    """A sentence for each invoice of which we know other than what happened, or what is in their books."""
-    found = []
-    for wisp in wisps:
-        ours = {row["number"]: row for row in rows if row["provider"] == wisp.provider}
-        theirs = wisp.standing()
-        numbers = sorted(one.number for one in theirs)
-        if numbers != sorted(ours) or numbers != wisp.numbers:
-            found.append(f"{wisp.label}: {len(numbers)} invoices there, {len(ours)} here")
-            continue
-        found += [
-            f"{wisp.label} {one.number}: {difference}"
-            for one in theirs
-            if (difference := _difference(one, ours[one.number], wisp.expected.get(one.number)))
-        ]
-    return found
+AMOUNTS = ("total", "due")
+GAP = 2
+_SPARED = re.compile(r" \([^)]*\)|\d{4}-\d\d-\d\d (?=\d\d:)")
 
 
-def _difference(one: Standing, row: Row, expected: str | None) -> str:
+def differences(expected: Mapping[str, str], theirs: Sequence[Standing], rows: Sequence[Row]) -> list[str]:
+    """A sentence for each invoice of one WISP of which we know other than what happened to it (`expected`,
+    by number), or than what is in the books there."""
+    ours = {row["number"]: row for row in rows}
+    numbers = sorted(one.number for one in theirs)
+    if not numbers == sorted(ours) == sorted(expected):
+        return [f"{len(numbers)} invoices there, {len(ours)} here, {len(expected)} sent"]
+    told = {one.number: _difference(one, ours[one.number], expected[one.number]) for one in theirs}
+    return [f"{number}: {difference}" for number, difference in told.items() if difference]
+
+
+def _difference(one: Standing, row: Row, expected: str) -> str:
     """ "" where both say the same. A void invoice has no amounts at some providers."""
     here = {name: Money.parse(row[name], row["currency"]).minor for name in ("total", "paid", "refunded")}
     there = {"total": one.total, "paid": one.paid, "refunded": one.refunded}
@@ -54,25 +40,32 @@ def _difference(one: Standing, row: Row, expected: str | None) -> str:
     return "" if void or here == there else f"{there} there, {here} here"
 
 
-def show(console: Console, rows: Sequence[Row], labels: Mapping[str, str]) -> None:
-    """The table; in a narrow terminal the reason stands in a line of its own."""
-    wide = console.width >= WIDE
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for column in COLUMNS if wide else COLUMNS[:-1]:
-        table.add_column(column, no_wrap=True, justify="right" if column in ("total", "due") else "left")
-    console.print("\nWhat became of each invoice, and why we believe it", style="bold")
-    before = None
-    for row in sorted(rows, key=lambda row: (list(labels).index(row["provider"]), row["number"])):
-        if before not in (None, row["provider"]):
-            table.add_section()
-        before = row["provider"]
-        cells = _cells(row, labels[row["provider"]])
-        table.add_row(*(cells if wide else cells[:-1]))
-    console.print(table)
+def table(rows: Sequence[Row], labels: Mapping[str, str], width: int) -> list[str]:
+    """Its lines. Nothing is cut: where the reason does not fit beside the rest it stands below."""
+    places = list(labels)
+    ordered = sorted(rows, key=lambda row: (places.index(row["provider"]), row["number"]))
+    cells = [_cells(row, labels[row["provider"]]) for row in ordered]
+    widths = [max(len(line[n]) for line in (COLUMNS, *cells)) for n in range(len(COLUMNS))]
+    wide = sum(widths) + GAP * (len(widths) - 1) <= width
+    lines = [_line(COLUMNS, widths, wide=wide, below="because")]
+    for n, (line, row) in enumerate(zip(cells, ordered, strict=True)):
+        if n == 0 or row["provider"] != ordered[n - 1]["provider"]:
+            lines.append("")
+        lines.append(_line(line, widths, wide=wide, below=line[-1]))
+    return lines
 
 
-def _cells(row: Row, label: str) -> list[Text]:
-    """Without the ids in the reason, which `explain` shows."""
-    because = _IDS.sub("", row["proof"] or "")
-    words = (label, row["number"], row["total"], row["due"], row["sync"], row["paymentStatus"], because)
-    return [Text(str(word)) for word in words]
+def _line(cells: Sequence[str], widths: Sequence[int], *, wide: bool, below: str) -> str:
+    beside = cells if wide else cells[:-1]
+    aligned = (
+        cell.rjust(width) if name in AMOUNTS else cell.ljust(width)
+        for cell, width, name in zip(beside, widths, COLUMNS, strict=False)
+    )
+    line = (" " * GAP).join(aligned).rstrip()
+    return line if wide else f"{line}\n    {below}"
+
+
+def _cells(row: Row, label: str) -> tuple[str, ...]:
+    """The reason without ids and days, which `explain` shows."""
+    because = _SPARED.sub("", row["proof"] or "")
+    return label, row["number"], row["total"], row["due"], row["sync"], row["paymentStatus"], because

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from daemon.cli.story.books import differences
 from daemon.cli.story.stage import Stage
 from daemon.cli.story.wisps import Turn, Wisp
 from daemon.model import DocStatus
@@ -88,14 +87,11 @@ class First:
         for happened in self._wisp.live(TURNS):
             stage.voice.aside(f"the subscriber of {happened}")
         started = stage.clock.monotonic()
-        stage.until("wispbill knows all of it", self._is_known)
+        stage.until("wispbill knows all of it", lambda: self._wisp.is_known(stage))
         seconds = stage.clock.monotonic() - started
         stage.voice.say(
             f"wispbill knew all of it {seconds:.1f} seconds later, told by webhooks, read by itself."
         )
-
-    def _is_known(self) -> bool:
-        return not differences([self._wisp], self._wisp.invoices(self._stage))
 
     def _forge(self) -> None:
         """A stranger claims that an invoice was paid."""

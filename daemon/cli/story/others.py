@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from daemon.cli.story.books import differences
 from daemon.cli.story.browser import agree
 from daemon.cli.story.first import the_id
 from daemon.cli.story.stage import Stage
 from daemon.cli.story.wisps import Turn, Wisp
+from daemon.sandbox.stands import Stand
 
 TURNS = (
     Turn("paid", lambda hands, ref: hands.pay(ref), "paid"),
@@ -20,9 +19,6 @@ TURNS = (
 )
 IN_FULL = "quickbooks"
 """Whose commands are shown."""
-
-TOGETHER = 2
-"""How many are connected at once."""
 
 MORE_SETTINGS = {"paypal": {"allow_partial_payments": True}}
 
@@ -45,9 +41,8 @@ class Others:
         self._connect(next(wisp for wisp in self._wisps if wisp.provider == IN_FULL))
         say("The four others in the same way, by what each asks for:")
         rest = [wisp for wisp in self._wisps if wisp.provider != IN_FULL]
-        with ThreadPoolExecutor(TOGETHER) as pool:
-            for wisp, _ in zip(rest, pool.map(self._connect, rest), strict=True):
-                self._stage.voice.fact(wisp.label, HOW[wisp.provider])
+        for wisp, _ in zip(rest, self._stage.together(self._connect, rest), strict=True):
+            self._stage.voice.fact(wisp.label, HOW[wisp.provider])
         self._wait_until_sent()
         say("There, too, subscribers pay and offices let somebody off:")
         for wisp in self._wisps:
@@ -117,21 +112,31 @@ class Others:
 
     def _wait_until_sent(self) -> None:
         stage = self._stage
-        for wisp in self._wisps:
-            stage.until(f"every invoice is sent to {wisp.label}", partial(wisp.is_sent, stage))
+        self._all("every invoice is sent to", lambda wisp: wisp.is_sent(stage))
         count = sum(len(wisp.standing()) for wisp in self._wisps)
         stage.voice.say(f"{count} invoices are live at the five, sent by the same daemon.")
 
     def _wait_until_known(self) -> None:
         stage = self._stage
         started = stage.clock.monotonic()
-        for wisp in self._wisps:
-            stage.until(f"wispbill knows what happened at {wisp.label}", partial(self._is_known, wisp))
+        self._all("wispbill knows what happened at", lambda wisp: wisp.is_known(stage))
         seconds = stage.clock.monotonic() - started
         stage.voice.say(f"wispbill knew all of it within {seconds:.0f} seconds.")
+        if _asked_for_certificate(self._stage.stands["paypal"]):
+            stage.voice.aside("PayPal signs with a certificate: its first webhook was answered 503 while the")
+            stage.voice.aside("daemon fetched that from PayPal, and came again.")
 
-    def _is_known(self, wisp: Wisp) -> bool:
-        return not differences([wisp], wisp.invoices(self._stage))
+    def _all(self, what: str, holds: Callable[[Wisp], bool]) -> None:
+        """Wait until it holds of every WISP."""
+
+        def wait(wisp: Wisp) -> None:
+            self._stage.until(f"{what} {wisp.label}", partial(holds, wisp))
+
+        list(self._stage.together(wait, self._wisps))
+
+
+def _asked_for_certificate(paypal: Stand) -> bool:
+    return any("certs" in operation for operation in paypal.seat.double.stats)
 
 
 def _settings(wisp: Wisp) -> tuple[str, ...]:

@@ -11,8 +11,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 from urllib.request import urlopen
 
 from daemon.cli.story.voice import StoryError, Voice
@@ -32,6 +34,11 @@ RETRIES_S = (1.0, 2.0, 4.0, 8.0)
 take."""
 
 PATIENCE_S = 90.0
+TOGETHER = 2
+"""Commands at once."""
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Stage:
@@ -119,6 +126,11 @@ class Stage:
         if shown:
             self.voice.output(done.stdout)
         return done.stdout
+
+    def together(self, work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
+        """Work that is mostly commands, two at a time, in order."""
+        with ThreadPoolExecutor(TOGETHER) as pool:
+            yield from pool.map(work, items)
 
     # --- waiting --------------------------------------------------------------------------------------
 

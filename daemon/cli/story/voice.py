@@ -6,12 +6,14 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from textwrap import wrap
 
 from rich.console import Console
 
 from daemon.errors import WispbillError
 
 PIPE_WIDTH = 140
+LABEL_WIDTH = 17
 
 
 class StoryError(WispbillError):
@@ -39,9 +41,9 @@ class Voice:
             f"$ wispbill {shlex.join(words)}{tail}", style="bold", markup=False, soft_wrap=True
         )
 
-    def output(self, text: str) -> None:
-        """What a command printed, as it is."""
-        if text.strip():
+    def output(self, text: str, *, blank: bool = False) -> None:
+        """What a command printed, as it is; an empty text only where it is to be a `blank` line."""
+        if text.strip() or blank:
             self.console.print(text.rstrip(), markup=False, soft_wrap=True)
 
     def aside(self, text: str) -> None:
@@ -49,13 +51,8 @@ class Voice:
         self.console.print(f"  {text}", markup=False, soft_wrap=True)
 
     def fact(self, label: str, text: str) -> None:
-        """A label, and what is to be said of it beside it, under itself where it goes on."""
-        from rich.padding import Padding
-        from rich.table import Table
-        from rich.text import Text
-
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_column(width=14, no_wrap=True)
-        grid.add_column(overflow="fold")
-        grid.add_row(Text(label), Text(text))
-        self.console.print(Padding(grid, (0, 0, 0, 2)))
+        """A label, and what is to be said of it beside it; it goes on below itself, and no word is cut."""
+        lines = wrap(text, self.console.width - LABEL_WIDTH, break_long_words=False, break_on_hyphens=False)
+        for n, line in enumerate(lines):
+            begin = "" if n else f"  {label}"
+            self.console.print(f"{begin:<{LABEL_WIDTH}}{line}", markup=False, soft_wrap=True)

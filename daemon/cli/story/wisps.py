@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from daemon.cli.story.books import Row, differences
 from daemon.cli.story.stage import Stage
 from daemon.providers import provider_class
 from daemon.sandbox.double import Hands, Standing
@@ -29,7 +30,7 @@ class Turn:
     status: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Wisp:
     """`expected` is what must be known of each invoice, by its number."""
 
@@ -82,8 +83,23 @@ class Wisp:
         ]
         return sorted(rows, key=lambda row: str(row["number"]))
 
+    def to_pay(self, stage: Stage) -> tuple[str, str]:
+        """An open invoice, and how somebody may pay it: a page, or a call of the sandbox's control."""
+        row = next(row for row in self.invoices(stage) if row["paymentStatus"] == "open")
+        if row["payUrl"] and row["payUrl"].startswith(self.stand.served.url):
+            return row["number"], row["payUrl"]
+        control = f"{self.stand.served.control_url}/control/{self.hands.id}/pay"
+        return row["number"], f"""curl {control} -d '{{"ref": "{row["externalId"]}"}}'"""
+
     def is_sent(self, stage: Stage) -> bool:
         return all(row["sync"] == "synced" for row in self.invoices(stage))
+
+    def is_known(self, stage: Stage) -> bool:
+        return not self.differences(self.invoices(stage))
+
+    def differences(self, rows: Sequence[Row]) -> list[str]:
+        """A sentence for each invoice of which we know other than what is so there."""
+        return [f"{self.label} {one}" for one in differences(self.expected, self.standing(), rows)]
 
     def found(self, stage: Stage, *, shown: bool) -> None:
         """The tenant."""
