@@ -1,4 +1,4 @@
-"""Ten bugs that the simulation must find: each one put into the production code for the length of a run."""
+"""Bugs that the simulation must find: each one put into the production code for the length of a run."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from daemon.jobs import feed as following
 from daemon.jobs import pull as pulling
 from daemon.providers.stripe import feed, push, wire_client
 from daemon.providers.stripe.words import CUSTOMER_KEY
-from daemon.store import hints, integrations, journal, links, steps
+from daemon.store import grants, hints, integrations, journal, links, steps
 from tests.simulation.chance import Chance
-from tests.simulation.parties import StripeParty
+from tests.simulation.parties import Party, SquareParty, StripeParty, XeroParty
 from tests.simulation.points import Plan
 
 Patch = Any
@@ -132,6 +132,26 @@ def nobody_finishes_what_was_being_sent() -> Patch:
     return mock.patch.object(links, "due_for_push", skipping)
 
 
+def lag_forgotten() -> Patch:
+    """What a look does not show is taken for never sent."""
+    rules = journal.Book.rules
+
+    def hasty(self: journal.Book, lag_s: float | None, look_first: bool) -> Any:
+        return replace(rules(self, lag_s, look_first), lookup_lag_s=0, settle_s=0)
+
+    return mock.patch.object(journal.Book, "rules", hasty)
+
+
+def rotation_not_stored() -> Patch:
+    """A refreshed access token is kept, the refresh token that came with it is not."""
+    keep = grants.keep
+
+    def forgetful(safe: Any, turn: Any, fresh: grants.Tokens, life: Any) -> None:
+        keep(safe, turn, replace(fresh, refresh=fresh.previous), life)
+
+    return mock.patch.object(grants, "keep", forgetful)
+
+
 BUGS: dict[str, Callable[[], Patch]] = {
     bug.__name__: bug
     for bug in (
@@ -145,8 +165,16 @@ BUGS: dict[str, Callable[[], Patch]] = {
         feed_without_overlap,
         payer_by_email,
         nobody_finishes_what_was_being_sent,
+        lag_forgotten,
+        rotation_not_stored,
     )
 }
+
+ABOUT: dict[str, tuple[type[Party], ...]] = {
+    "lag_forgotten": (SquareParty,),
+    "rotation_not_stored": (XeroParty,),
+}
+"""The provider at which a bug shows, where it is not Stripe."""
 
 
 WHERE = {"cursor_first": "pull.feed:after-commit", "hint_used_before_the_read": "pull.apply:after-commit"}

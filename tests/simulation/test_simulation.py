@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.parties import StripeParty
-from tests.simulation.planted import BUGS, planted, seeds_for
+from tests.simulation.planted import ABOUT, BUGS, planted, seeds_for
 from tests.simulation.points import TRANSACTIONS
 from tests.simulation.runner import find, run_over
 
@@ -42,7 +42,7 @@ def test_every_promise_is_kept_in_300_worlds_that_crash_at_every_point() -> None
 
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_is_found(bug: str) -> None:
-    found = find(seeds_for(bug, range(SEEDS)), planted(bug), among=STRIPE)
+    found = find(seeds_for(bug, range(SEEDS)), planted(bug), among=ABOUT.get(bug, STRIPE))
 
     assert found is not None, f"{bug} lived through {SEEDS} worlds"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -105,7 +105,10 @@ class HandsParty(Party):
             return
         if ours:
             one = self.people.choice(ours)
-            name, do = self.people.choice(self._deeds(one))
+            others = [
+                x for x in ours if x.payer == one.payer and x.ref != one.ref and x.status is DocStatus.OPEN
+            ]
+            name, do = self.people.choice(self._deeds(one, others))
             yield from self.deed(f"{one.ref} {name}", do)
 
     def deed(self, what: str, do: Callable[[], object]) -> Iterator[str]:
@@ -115,7 +118,7 @@ class HandsParty(Party):
             return
         yield what
 
-    def _deeds(self, one: Standing) -> list[tuple[str, Callable[[], object]]]:
+    def _deeds(self, one: Standing, others: Sequence[Standing]) -> list[tuple[str, Callable[[], object]]]:
         hands, ref = self.hands, one.ref
         rest = max(1, one.total - one.paid)
         deeds: list[tuple[str, Callable[[], object]]] = [
@@ -126,6 +129,9 @@ class HandsParty(Party):
             ("refunded in part", lambda: hands.refund(ref, max(1, one.paid // 4))),
             ("payment reversed", lambda: hands.reverse(ref)),
         ]
+        if others and one.status is DocStatus.OPEN:
+            both = {x.ref: x.total - x.paid for x in (one, others[0])}
+            deeds += [("paid with another", lambda: hands.pay_several(both))] * 2
         if one.sent:
             deeds.append(("voided", lambda: hands.void(ref)))
         return deeds
