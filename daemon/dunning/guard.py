@@ -43,7 +43,7 @@ def _unreachable(view: View) -> Obstacle | None:
     if view.braked:
         return Obstacle("pull_brake", "the brake holds changes of its integration")
     if view.trouble:
-        return Obstacle("provider", f"its provider cannot be read: {view.trouble}")
+        return Obstacle("provider", f"its provider cannot be read: {view.trouble}", ask=True)
     return None
 
 

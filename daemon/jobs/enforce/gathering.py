@@ -165,26 +165,24 @@ class _Reader:
             return View(None, invoice.status_at, IntegrationState.REMOVED)
         now = self._ground.moment.at
         return View(
-            told_at=link.told_at,
+            told_at=None if _is_due_for_a_read(link, now) else link.told_at,
             moved_at=invoice.status_at,
             state=IntegrationState(integration.state),
             doc_status=DocStatus(link.doc_status) if link.doc_status else None,
             braked=bool(integration.brake) and not (integration.brake or {}).get("released"),
-            trouble=_trouble(integration, now),
+            trouble=_trouble(integration),
             hinted=self._hinted(integration, link),
             void_asked=link.void_requested_at is not None,
         )
 
     def _hinted(self, integration: Integration, link: Link) -> bool:
-        """Whether something pointed at it that the last read cannot have seen, or a read of it is due."""
+        """Whether something pointed at it that the last read cannot have seen."""
         moment = self._ground.moment
         if integration.id not in self._hints:
             since = moment.at - moment.read_within
             self._hints[integration.id] = service.hints_since(integration.id, since)
             waiting = (hint for hint in self._hints[integration.id] if hint.used_at is None)
             self.asked |= {(integration.id, hint.ref) for hint in waiting if hint.ref is not None}
-        if link.next_pull_at is not None and link.next_pull_at <= moment.at:
-            return True
         return any(_points_at(hint, integration, link) for hint in self._hints[integration.id])
 
 
@@ -198,7 +196,10 @@ def _points_at(hint: records.Hint, integration: Integration, link: Link) -> bool
     return news and not (hint.ref is None and followed)
 
 
-def _trouble(integration: Integration, now: datetime) -> str | None:
-    if integration.resume_at is None or integration.resume_at <= now or not integration.fault_code:
-        return None
-    return f"{integration.fault_code}: {integration.fault_text}"
+def _is_due_for_a_read(link: Link, now: datetime) -> bool:
+    return link.next_pull_at is not None and link.next_pull_at <= now
+
+
+def _trouble(integration: Integration) -> str | None:
+    """The fault of its last run; a run that goes well takes it away."""
+    return f"{integration.fault_code}: {integration.fault_text}" if integration.fault_code else None
