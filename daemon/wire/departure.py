@@ -22,8 +22,14 @@ class _Departure(threading.local):
 _DEPARTURE = _Departure()
 
 
+def departure() -> float | None:
+    """When the next request of this thread leaves at the latest: what repeats it must do so, too
+    (`leaving_by`), since the mark was made for both. None: whenever it likes."""
+    return _DEPARTURE.latest
+
+
 @contextmanager
-def leaving_by(latest: float) -> Iterator[None]:
+def leaving_by(latest: float | None) -> Iterator[None]:
     """The first request of this thread inside leaves before `latest` (monotonic seconds), or not at all."""
     before, _DEPARTURE.latest = _DEPARTURE.latest, latest
     try:

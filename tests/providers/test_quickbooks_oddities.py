@@ -7,15 +7,20 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from daemon.errors import Garbled, NotYet, OutcomeUnknown, Throttled
 from daemon.model import Asked, DocStatus, FactKind, Mode
 from daemon.providers.contract import PlainJournals
 from daemon.providers.quickbooks import feed
+from daemon.providers.quickbooks.api import Api
 from daemon.providers.quickbooks.drafts import read_note
 from daemon.providers.quickbooks.read import View, observe
 from daemon.sandbox.quickbooks import service
-from tests.providers.quickbooks_bench import QuickBooksBench
+from daemon.wire import HttpWire
+from daemon.wire.departure import leaving_by
+from tests.providers.quickbooks_bench import URL, QuickBooksBench
+from tests.providers.stripe_script import OpenGate
 from tests.providers.test_quickbooks_feed import refs, start, walk
 from tests.providers.test_quickbooks_reading import a_line, a_payment, an_invoice
 
@@ -221,3 +226,30 @@ def test_two_spaces_in_a_number_are_looked_for_as_they_are(bench: QuickBooksBenc
 
     assert result.pushed is not None and bench.live(draft.reference) == 1
     assert any("'A  1'" in query for query in asked)
+
+
+def test_a_write_whose_token_took_too_long_to_renew_is_not_repeated_under_its_old_mark(
+    bench: QuickBooksBench,
+) -> None:
+    """How long it may still land is counted from the mark."""
+    wire = HttpWire("QuickBooks", gate=OpenGate(), clock=bench.clock, transport=bench.network)
+    stale = SecretStr("stale")
+
+    class Slow:
+        def access(self) -> SecretStr:
+            return stale
+
+        def renewed(self, refused: SecretStr) -> SecretStr:
+            bench.pass_time(60)
+            return bench.keeper.access()
+
+    api = Api(wire, URL, bench.account.id, Slow())
+    body = {"DisplayName": "Subscriber 0001"}
+
+    with leaving_by(bench.clock.monotonic() + 30), pytest.raises(Throttled):
+        api.write("customer", body, "key-1")
+    assert bench.payers() == 0
+
+    with leaving_by(bench.clock.monotonic() + 90):
+        api.write("customer", body, "key-1")
+    assert bench.payers() == 1

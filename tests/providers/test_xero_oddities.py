@@ -5,18 +5,21 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from pydantic import SecretStr
 
 from daemon.clock import SystemClock
-from daemon.errors import Garbled
+from daemon.errors import Garbled, Throttled
 from daemon.model import Asked, FactKind, Mode
 from daemon.providers.base import Context
 from daemon.providers.contract import PlainJournals
 from daemon.providers.xero import Xero
 from daemon.providers.xero import pull as pulling
+from daemon.providers.xero.api import Api
 from daemon.providers.xero.documents import Documents
 from daemon.providers.xero.read import observe
 from daemon.providers.xero.setup import XeroCredentials, XeroSettings
 from daemon.wire import HttpWire
+from daemon.wire.departure import leaving_by
 from tests.providers.test_xero_feed import follow, start
 from tests.providers.test_xero_reading import a_document, facts, pushed, usd
 from tests.providers.xero_bench import URL, XeroBench, a_draft
@@ -108,3 +111,23 @@ def test_a_copy_with_a_number_of_its_own_is_not_taken_for_ours() -> None:
     for there in ([copy, ours], [ours, copy]):
         found = documents._own(body, there)
         assert isinstance(found, Exception) and "voided" in str(found)
+
+
+def test_a_write_whose_token_took_too_long_to_renew_is_not_repeated_under_its_old_mark() -> None:
+    """How long it may still land is counted from the mark."""
+    bench = XeroBench()
+
+    class Slow:
+        def access(self) -> SecretStr:
+            return SecretStr("stale")
+
+        def renewed(self, refused: SecretStr) -> SecretStr:
+            bench.pass_time(60)
+            return bench.keeper.access()
+
+    api = Api(bench.wire(), URL, Slow(), bench.account.id)
+    body = {"Contacts": [{"Name": "Subscriber 0001", "ContactNumber": "WB-1"}]}
+
+    with leaving_by(bench.clock.monotonic() + 30), pytest.raises(Throttled):
+        api.write("PUT", "Contacts", body=body, key="key-1")
+    assert bench.payers() == 0

@@ -26,6 +26,7 @@ from daemon.providers.quickbooks.words import (
     WRITE_S,
 )
 from daemon.wire import Reply, Wire
+from daemon.wire.departure import departure, leaving_by
 
 _LONG = 1500
 """Characters of a query; longer ones are posted, since addresses have an end somewhere."""
@@ -124,8 +125,8 @@ class Api:
             raise Unauthorised("the company has not consented to our app yet", party=PARTY)
         kind = {} if content is None else {"content-type": "application/json"}
         sent = {**_JSON, **kind, **(headers or {})}
-        token = self._tokens.access()
-        for renewed in (False, True):
+
+        def once(token: SecretStr) -> tuple[Reply, Fault | None]:
             reply = self._wire.request(
                 method,
                 f"{self._base}/{path}",
@@ -135,16 +136,16 @@ class Api:
                 deadline_s=WRITE_S if method == "POST" and scope != READ else READ_S,
                 scope=scope,
             )
-            fault = _fault(reply)
-            if renewed or not _token_refused(reply, fault):
-                raise_for_quickbooks(reply, fault)
-                return reply
-            token = self._renewed(token)
-        raise AssertionError("unreachable")
+            return reply, _fault(reply)
 
-    def _renewed(self, token: SecretStr) -> SecretStr:
-        assert self._tokens is not None  # noqa: S101 - asked before the call
-        return self._tokens.renewed(token)
+        token, latest = self._tokens.access(), departure()
+        reply, fault = once(token)
+        if _token_refused(reply, fault):
+            token = self._tokens.renewed(token)
+            with leaving_by(latest):
+                reply, fault = once(token)
+        raise_for_quickbooks(reply, fault)
+        return reply
 
     def _document(self, reply: Reply) -> Document:
         document = loads(reply.body)

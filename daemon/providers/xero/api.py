@@ -16,6 +16,7 @@ from daemon.providers.oauth import TokenKeeper
 from daemon.providers.xero.numbers import decoded, encoded
 from daemon.providers.xero.words import PARTY, READ, WRITE
 from daemon.wire import Reply, Wire, raise_for, retry_after_s
+from daemon.wire.departure import departure, leaving_by
 
 ROOT = "/api.xro/2.0"
 Outcome = Document | Exception
@@ -102,12 +103,13 @@ class Api:
     ) -> Reply:
         """With a token, and once more with a new one where it is refused; one that is refused as soon as it
         was renewed lacks a right, which no renewal brings. `absent`: a 404 is an answer."""
-        token = self._token()
+        token, latest = self._token(), departure()
         reply = self._once(method, address, token, headers, body, key)
         if reply.status_code == 401 and self._tokens is not None and token != self._lacking:
             token = self._tokens.renewed(token)
             # Not under the same key: errors are kept under it, too.
-            reply = self._once(method, address, token, headers, body, key and f"{key}|renewed")
+            with leaving_by(latest):
+                reply = self._once(method, address, token, headers, body, key and f"{key}|renewed")
             self._lacking = token if reply.status_code == 401 else self._lacking
         if not (absent and reply.status_code == 404):
             _raise_for(reply, wrote=body is not None)
