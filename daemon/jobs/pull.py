@@ -33,6 +33,9 @@ PAGE = 100
 HOLD = timedelta(hours=1)
 """After that what the brake holds is read again."""
 
+FOREIGN = timedelta(hours=1)
+"""So long a hint waits for a push that may turn out to be about it."""
+
 NONSENSE = (Garbled, Rejected)
 """These concern what was asked, not the account: the rest is asked all the same, and then they go on."""
 
@@ -78,7 +81,8 @@ def pull(visit: Visit) -> None:
 
 def _choose(visit: Visit) -> Reading:
     """Hinted links first, then those due. A hint about something that is not ours is done with, unless
-    a push is under way whose answer may still name it."""
+    a push is under way whose answer may still name it: for an hour, so that those of a merchant's own
+    invoices never crowd out ours."""
     integration = visit.integration
     waiting = [h for h in hints.waiting(integration.id, limit=HINTS) if h.ref is not None]
     hint_ids: dict[str, list[int]] = {}
@@ -88,8 +92,11 @@ def _choose(visit: Visit) -> Reading:
     refs = list(hint_ids)
     for start in range(0, len(refs), 500):
         chosen |= links.by_refs(integration.id, refs[start : start + 500])
-    foreign = [i for ref, ids in hint_ids.items() if ref not in chosen for i in ids]
-    if foreign and not links.any_under_way(integration.id):
+    foreign = [hint.id for hint in waiting if hint.ref not in chosen]
+    if foreign and links.any_under_way(integration.id):
+        fresh = visit.now - FOREIGN
+        foreign = [hint.id for hint in waiting if hint.ref not in chosen and hint.received_at < fresh]
+    if foreign:
         visit.house.store.write("pull.foreign", lambda: hints.used(foreign, visit.now))
     interval_s = poll_interval_s(integration.pace, visit.provider.can.min_poll_s)
     soon_s = links.SPREAD * min(interval_s, visit.reread_s)

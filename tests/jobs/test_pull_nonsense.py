@@ -105,3 +105,24 @@ def test_what_is_due_or_hinted_at_is_read_though_the_list_of_changes_is_nonsense
     assert isinstance(tally.fault, Garbled)
     assert {status_of(house, link) for link in pushed} == {"paid"}
     assert integrations.get(None, integration.id).polled_at == polled_at
+
+
+def test_hints_about_others_do_not_crowd_out_ours_while_a_push_is_in_doubt(
+    house: House, make: Builders, integration: records.Integration, account: PacedAccount
+) -> None:
+    make.a_link(integration)
+    account.lands_but_times_out(after=1)
+    run_push(house, integration)
+    found = [Hint(f"evt_{n}", f"inv_of_somebody_else_{n}") for n in range(3)]
+    now = house.clock.now()
+    house.store.write(
+        "test",
+        lambda: hints.note(integration.tenant_id, integration.id, found, source="webhook", now=now),
+    )
+    run_pull(house, integration)
+    assert hints.count_waiting(integration.id) == 3
+
+    later(house, minutes=61)
+    run_pull(house, integration)
+
+    assert hints.count_waiting(integration.id) == 0
