@@ -1,0 +1,97 @@
+"""Everything that the routes name, in one tenant and in another; and a body for each of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from daemon.store.tokens import Role
+from daemon.web.api import given
+from daemon.web.api.routing import Route
+from tests.api.asking import KEY, OTHER_KEY, Office
+
+OWN_KEY = "sk_test_canaryown0123456789ij"
+FRESH_KEY = "sk_test_canaryfresh3456789kl"
+
+INVOICE = {
+    "number": "1001",
+    "dueOn": "2026-04-01",
+    "lines": [{"description": "Internet", "amount": "45.00"}],
+}
+PLAN = {"reference": "home", "lines": [{"description": "Home 100", "amount": "30.00"}]}
+
+BODIES: Mapping[type[given.Given], dict[str, Any]] = {
+    given.SetupGiven: {"provider": "stripe", "credentials": {"secret_key": FRESH_KEY}},
+    given.CredentialsGiven: {"credentials": {"secret_key": OWN_KEY}},
+    given.IntegrationChange: {"label": "Another name"},
+    given.InvoiceGiven: INVOICE | {"number": "2002"},
+    given.CustomerGiven: {"reference": "C-9", "name": "Subscriber 0009"},
+    given.CustomerChange: {"name": "Subscriber 0010"},
+    given.TenantGiven: {"reference": "wisp-9"},
+    given.TokenGiven: {"role": "read_only", "label": "a report"},
+    given.PlanGiven: PLAN | {"reference": "other"},
+    given.PlanChange: {"name": "Home"},
+    given.SubscriptionGiven: {"customer": "ref:C-2", "plan": "ref:home"},
+    given.On: {},
+    given.Nothing: {},
+}
+
+
+class World:
+    """Two tenants with one of everything: `own` and `other` say what stands for each name of a path."""
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        for key in (OWN_KEY, FRESH_KEY):
+            office.double.add_account(key=key)
+        self.own = self._tenant("tenant_admin", "C-1", KEY, OWN_KEY)
+        self.other = self._tenant("other_admin", "C-3", OTHER_KEY, None)
+
+    def _tenant(self, admin: str, customer: str, key: str, own_key: str | None) -> dict[str, str]:
+        ask = {"as_": admin}
+        office = self.office
+        setup = {"provider": "stripe", "credentials": {"secret_key": key}}
+        integration = office.post("/api/integrations", setup, **ask)["id"]
+        home = f"/api/customers/ref:{customer}"
+        if own_key:
+            office.post(
+                f"{home}/billing-integration/setup",
+                {"provider": "stripe", "credentials": {"secret_key": own_key}},
+                **ask,
+            )
+        invoice = office.post(f"{home}/invoices", INVOICE, **ask)
+        plan = office.post("/api/plans", PLAN, **ask)["id"]
+        body = {"customer": f"ref:{customer}", "plan": plan}
+        row = office.a_token(f"spare of {customer}", Role.READ_ONLY, self._id(admin))
+        return {
+            "customerId": invoice["customerId"],
+            "invoiceId": invoice["id"],
+            "integrationId": integration,
+            "tenantId": self._id(admin),
+            "tokenId": row.id,
+            "planId": plan,
+            "subscriptionId": office.post("/api/subscriptions", body, **ask)["id"],
+        }
+
+    def _id(self, admin: str) -> str:
+        return self.office.rows[admin].tenant_id
+
+
+MISSING = {
+    "customerId": "wbc_00000000000000000000000000",
+    "invoiceId": "wbi_00000000000000000000000000",
+    "integrationId": "wbn_00000000000000000000000000",
+    "tenantId": "wbt_00000000000000000000000000",
+    "tokenId": "00000000",
+    "planId": "wbf_00000000000000000000000000",
+    "subscriptionId": "wbs_00000000000000000000000000",
+}
+
+
+def filled(route: Route, names: Mapping[str, str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda match: names[match[1]], route.path)
+
+
+def body_of(route: Route) -> dict[str, Any] | None:
+    return BODIES[route.given] if route.given else None  # type: ignore[index]
