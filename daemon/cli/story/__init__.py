@@ -53,7 +53,7 @@ class Story:
         """Returns whether everything that we know agrees with what is in the books of every sandbox."""
         names = ", ".join(wisp.label for wisp in self._wisps)
         self._voice.say(
-            f"Six sandboxes are up on this machine, each behaves as its provider does: {names}. "
+            f"Six sandboxes are up on this machine, each behaving as its provider does: {names}. "
             "The daemon is started, with an empty database."
         )
         self._stage.start()

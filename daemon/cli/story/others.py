@@ -95,6 +95,8 @@ class Others:
             shown=shown,
         )
         self._hook(wisp, told.split()[2])
+        if shown:
+            self._stage.voice.aside("That address is entered at Intuit by hand: there is no API for it.")
         where = ("--tenant", wisp.tenant, *_settings(wisp))
         link = run("integrations", "authorize", seat.provider, *where, shown=shown).strip()
         back = agree(link, self._stage.proxy.__call__)
