@@ -94,21 +94,38 @@ def list_(
 
 @group.command("show")
 def show(ctx: typer.Context, name: Name, tenant: output.Tenant = None, as_json: output.Json = False) -> None:
-    """Show a customer and the latest invoices."""
+    """Show a customer, what becomes of the service, and the latest invoices."""
     from daemon.cli import shapes
     from daemon.cli.invoices import COLUMNS as INVOICE_COLUMNS
+    from daemon.cli.standing import service_of
     from daemon.store import customers, invoices, payers
 
     desk = desk_of(ctx)
     owner = desk.tenant(tenant)
     row = customers.get(owner.id, name)
     latest = shapes.invoices(invoices.listing(owner.id, limit=10, customer_id=row.id), desk.now)
-    shape = shapes.customer(row) | {"payers": output.Named(payers.of_customer(row.id)), "invoices": latest}
+    served = service_of(desk, owner, row.id)
+    shape = shapes.customer(row) | {
+        "payers": output.Named(payers.of_customer(row.id)),
+        "service": served,
+        "invoices": latest,
+    }
     if as_json:
         output.document(shape)
         return
     output.facts(
-        {heading.lower(): shape[key] for key, heading in COLUMNS.items()} | {"payers": shape["payers"]}
+        {heading.lower(): shape[key] for key, heading in COLUMNS.items()}
+        | {
+            "payers": shape["payers"],
+            "why": served["why"],
+            "since": served["since"],
+            "said": [
+                f"{x['kind']} until {x['until_on'] or 'released'}: {x['reason']}" for x in served["said"]
+            ]
+            or None,
+            "not followed": served["not_followed"] or None,
+            "next": served["next"],
+        }
     )
     output.say("")
     output.listing("invoices", latest, INVOICE_COLUMNS, as_json=False, empty="No invoices.")
