@@ -68,9 +68,10 @@ class Promises:
         rows = self._query(
             "SELECT key, subject, operation, revision, send_no, last_sent_at FROM step WHERE state='sending'"
         )
-        if party.keys_of(request, "") is None:  # what was marked just now is what is being sent
+        if party.keys_of(request, "") is None:  # what was marked last is what is being sent
             since = to_micros(self._world.clock.now()) - PACED_S * 1_000_000
-            marked = [row for row in rows if row[5] >= since]
+            last = max((row[5] for row in rows), default=0)
+            marked = [row for row in rows if row[5] == last >= since]
         else:
             marked = [row for row in rows if party.keys_of(request, row[0])]
         if not marked:
