@@ -24,6 +24,7 @@ from daemon.store.tokens import ApiToken, Role
 from daemon.vault import MasterKeys
 from daemon.web.listeners import public_app
 from daemon.wire import Gate, HttpWire, Wire
+from tests.api import promised
 from tests.fakes import FrozenClock, SeededEntropy
 
 KEY = "sk_test_canary0123456789abcd"
@@ -148,7 +149,9 @@ class Office:
             f"HTTP_{name.upper()}": value for name, value in headers.items() if name != "content_type"
         }
         environ |= {"CONTENT_TYPE": headers["content_type"]} if "content_type" in headers else {}
-        return self._answered(environ)
+        got = self._answered(environ)
+        promised.check(method, path.partition("?")[0], got.status, got.headers["content-type"], got.body)
+        return got
 
     def get(self, path: str, **more: Any) -> Any:
         """The document of an answer that is 200."""

@@ -22,11 +22,11 @@ Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
 Pace = Literal["realtime", "hourly", "daily"]
 Credentials = Annotated[
     dict[Annotated[str, Field(max_length=80)], Any],
-    Field(min_length=1, max_length=30, description="As the provider's credentials schema says. Never shown."),
+    Field(min_length=1, max_length=30, description="As `<provider>.…Credentials` below. Never shown."),
 ]
 Settings = Annotated[
     dict[Annotated[str, Field(max_length=80)], Any],
-    Field(max_length=60, description="As the provider's settings schema says."),
+    Field(max_length=60, description="As `<provider>.…Settings` below."),
 ]
 
 

@@ -159,12 +159,13 @@ def _parameters() -> Schema:
 
 
 def _of_providers() -> Schema:
-    """What each provider's credentials and settings look like: `StripeCredentials`, `StripeSettings` …"""
+    """What each provider's credentials and settings look like: `stripe.StripeCredentials` …"""
     found: Schema = {}
     for name in names():
         kind = provider_class(name)
         for model in (kind.credentials, kind.settings):
-            schema = model.model_json_schema(ref_template=REF)
-            found |= schema.pop("$defs", {})
-            found[model.__name__] = schema | {"x-provider": name}
+            schema = model.model_json_schema(ref_template=f"#/components/schemas/{name}.{{model}}")
+            inner = schema.pop("$defs", {})
+            found |= {f"{name}.{key}": one for key, one in inner.items()}
+            found[f"{name}.{model.__name__}"] = schema
     return found
