@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from daemon.cli.context import Desk
-    from daemon.jobs.visit import Tally
+    from daemon.jobs.visit import Tally, Work
     from daemon.store import records
 
 PATIENCE_S = 60.0
@@ -42,14 +42,14 @@ def push(
 ) -> None:
     """Send what is pending now."""
     desk = desk_of(ctx)
-    chosen = _chosen(desk, tenant, integration)
+    rows = chosen(desk, tenant, integration)
     if dry_run:
-        _print_push_plan(desk, chosen, as_json)
+        _print_push_plan(desk, rows, as_json)
         return
     from daemon.store import links
 
     desk.write("push.assign", lambda: links.assign(desk.now))
-    _work(desk, "push", chosen, as_json)
+    _work(desk, "push", rows, as_json)
 
 
 def pull(
@@ -65,17 +65,17 @@ def pull(
 ) -> None:
     """Read what changed now, and apply it."""
     desk = desk_of(ctx)
-    chosen = _chosen(desk, tenant, integration)
+    rows = chosen(desk, tenant, integration)
     if dry_run:
-        _print_pull_plan(desk, chosen, as_json)
+        _print_pull_plan(desk, rows, as_json)
         return
-    desk.write("pull.ask", lambda: _ask(desk, chosen))
+    desk.write("pull.ask", lambda: _ask(desk, rows))
     if release_brake:
-        _release(desk, chosen)
-    _work(desk, "pull", chosen, as_json)
+        _release(desk, rows)
+    _work(desk, "pull", rows, as_json)
 
 
-def _chosen(desk: Desk, tenant: str | None, name: str | None) -> list[records.Integration]:
+def chosen(desk: Desk, tenant: str | None, name: str | None) -> list[records.Integration]:
     """The running integrations that are meant. Raises InvalidInput where the named one does not run."""
     from daemon.model import RUNNING
     from daemon.store import integrations
@@ -117,12 +117,12 @@ def _work(desk: Desk, verb: str, chosen: list[records.Integration], as_json: boo
         output.document({"job": verb, "integrations": told})
     else:
         for shape in told:
-            output.say(f"{shape['provider']} {shape['id']}: {_sentence(shape)}")
+            output.say(f"{shape['provider']} {shape['id']}: {sentence(shape)}")
     if any(shape["fault"] or shape["left"] for shape in told):
         raise typer.Exit(1)
 
 
-def _sentence(shape: dict[str, Any]) -> str:
+def sentence(shape: dict[str, Any]) -> str:
     done = output.text(shape["counts"]) if shape["counts"] else "nothing to do"
     if shape["left"]:
         done += "; not finished yet, the daemon goes on"
@@ -151,7 +151,7 @@ def _visit(desk: Desk, verb: str, row: records.Integration) -> dict[str, Any]:
         while True:
             tally = _turn(desk, verb, row)
             if tally is None:
-                return _shape(row, counts, None, left=True)
+                return shape(row, counts, None, left=True)
             for name, count in tally.counts.items():
                 counts[name] = counts.get(name, 0) + count
             bar.advance(sum(tally.counts.values()))
@@ -160,21 +160,26 @@ def _visit(desk: Desk, verb: str, row: records.Integration) -> dict[str, Any]:
             if fault or not tally.counts or not more:
                 break
     text = fault.message if isinstance(fault, WispbillError) else str(fault)
-    return _shape(
+    return shape(
         row, counts, {"code": getattr(fault, "code", "WB-INTERNAL"), "text": text} if fault else None
     )
 
 
 def _turn(desk: Desk, verb: str, row: records.Integration) -> Tally | None:
-    """One run of the job; None where another worker was there all the while."""
     from daemon.jobs.pull import pull as pull_work
     from daemon.jobs.push import push as push_work
+
+    return turn(desk, verb, row, push_work if verb == "push" else pull_work)
+
+
+def turn(desk: Desk, verb: str, row: records.Integration, work: Work) -> Tally | None:
+    """One run of the job; None where another worker was there all the while."""
     from daemon.jobs.visit import visit
 
     clock = desk.house.clock
     until = clock.monotonic() + PATIENCE_S
     while True:
-        tally = visit(desk.house, row.id, verb, push_work if verb == "push" else pull_work)
+        tally = visit(desk.house, row.id, verb, work)
         if tally is not None or clock.monotonic() >= until:
             return tally
         clock.wait(LOOK_EVERY_S)
@@ -202,7 +207,7 @@ def _hasten(desk: Desk, verb: str, chosen: list[records.Integration]) -> list[di
                 counts[name] = counts.get(name, 0) + count
         last = runs[-1] if runs else None
         fault = {"code": last.fault_code, "text": last.fault_text} if last and last.fault_code else None
-        told.append(_shape(row, counts, fault, left=row.id in waiting))
+        told.append(shape(row, counts, fault, left=row.id in waiting))
     return told
 
 
@@ -220,7 +225,7 @@ def _is_done(desk: Desk, verb: str, integration_id: str, asked_at: datetime) -> 
     return row.polled_at is not None and row.polled_at >= asked_at
 
 
-def _shape(
+def shape(
     row: records.Integration, counts: dict[str, int], fault: dict[str, Any] | None, *, left: bool = False
 ) -> dict[str, Any]:
     return {

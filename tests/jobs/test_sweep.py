@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from daemon.house import House
-from daemon.jobs.sweep import due_for_sweep, sweep
+from daemon.jobs.sweep import sweep
 from daemon.jobs.visit import Tally, visit
 from daemon.model import PaymentStatus
-from daemon.store import differences, events, integrations, links, records, sweeps
-from tests.builders import Builders, eur, invoice_of
+from daemon.store import differences, events, links, records, sweeps
+from tests.builders import Builders, invoice_of
 from tests.fakes import FrozenClock, Shop
 from tests.jobs.running import run_push
 

@@ -1,0 +1,302 @@
+"""Exceptions: everything that needs a person, from everywhere, with the one command that settles it.
+
+Read from the rows as they are; nothing is kept beside them, so that what was put right is gone by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+
+from daemon.errors import CATALOGUE
+from daemon.jobs.remedies import giving_again, settling
+from daemon.model import RUNNING, IntegrationState, StepState
+from daemon.money import Money, exponent
+from daemon.store import attention, customers, differences, integrations, invoices, records, service
+from daemon.store.recurring import Subscription
+
+
+class Group(StrEnum):
+    """Where an exception comes from."""
+
+    REFUSED = "refused"
+    STUCK = "stuck"
+    DIFFERENCE = "difference"
+    DISPUTE = "dispute"
+    BRAKE = "brake"
+    INTEGRATION = "integration"
+    CUTOFF = "cutoff"
+    UNASSIGNED = "unassigned"
+    BILLING = "billing"
+    LOST = "lost_secret"
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """One thing for a person. `amount` is what hangs on it, `deadline` the day until which it matters most,
+    `actor` who must act, `settles` whether `exceptions settle` can acknowledge it."""
+
+    id: str
+    group: Group
+    tenant_id: str
+    sentence: str
+    command: str
+    actor: str = "operator"
+    since: datetime | None = None
+    invoice_id: str | None = None
+    number: str | None = None
+    customer_id: str | None = None
+    integration_id: str | None = None
+    amount: Money | None = None
+    deadline: date | None = None
+    count: int = 1
+    settles: bool = False
+
+
+def gather(tenant_id: str | None) -> list[Matter]:
+    """All of them: the most money first, then the nearest deadline, then the oldest."""
+    rows = integrations.listing(tenant_id)
+    found = [
+        *_of_invoices(tenant_id),
+        *_differing(tenant_id),
+        *_of_integrations(rows),
+        *_held(tenant_id),
+        *_unbilled(tenant_id),
+        *_secrets(tenant_id),
+    ]
+    return sorted(found, key=_order)
+
+
+def _order(one: Matter) -> tuple[float, date, datetime, str]:
+    """Amounts of several currencies are set side by side as they stand."""
+    worth = one.amount.minor / 10 ** exponent(one.amount.currency) if one.amount else 0.0
+    since = one.since or datetime.max.replace(tzinfo=UTC)
+    return -worth, one.deadline or date.max, since, one.id
+
+
+# --- invoices -----------------------------------------------------------------------------------------
+
+
+def _of_invoices(tenant_id: str | None) -> Iterator[Matter]:
+    for link, invoice in attention.refused(tenant_id):
+        entry = CATALOGUE.get(link.fault_code or "")
+        yield _about(
+            invoice,
+            Group.REFUSED,
+            f"{link.fault_code}: {link.fault_text}",
+            f"wispbill invoices sync {invoice.id}",
+            actor=entry.actor if entry else "operator",
+            since=link.first_tried_at or invoice.created_at,
+            integration_id=link.integration_id,
+        )
+    for link, invoice in attention.not_voided(tenant_id):
+        yield _about(
+            invoice,
+            Group.STUCK,
+            f"It could not be voided: {link.fault_code}: {link.fault_text}",
+            f"wispbill explain {invoice.id}",
+            since=invoice.status_at,
+            integration_id=link.integration_id,
+        )
+    for invoice in attention.disputed(tenant_id):
+        yield _about(
+            invoice,
+            Group.DISPUTE,
+            "The payment is disputed: answer at the provider, before its deadline there.",
+            f"wispbill explain {invoice.id}",
+            actor="account owner",
+            since=invoice.status_at,
+            amount=Money(invoice.paid_minor, invoice.currency),
+        )
+    for integration_id, subject, code, text, owner in attention.stuck_steps(tenant_id, StepState.STUCK):
+        yield Matter(
+            id=f"step:{integration_id}:{subject}",
+            group=Group.STUCK,
+            tenant_id=owner,
+            sentence=f"A step about {subject.partition(':')[2]} is stuck: {code}: {text}",
+            command=f"wispbill find {subject.partition(':')[2]}",
+            integration_id=integration_id,
+        )
+
+
+def _about(
+    invoice: records.Invoice,
+    group: Group,
+    sentence: str,
+    command: str,
+    *,
+    actor: str = "operator",
+    since: datetime | None = None,
+    integration_id: str | None = None,
+    amount: Money | None = None,
+) -> Matter:
+    return Matter(
+        id=f"{group.value}:{invoice.id}",
+        group=group,
+        tenant_id=invoice.tenant_id,
+        sentence=sentence,
+        command=command,
+        actor=actor,
+        since=since,
+        invoice_id=invoice.id,
+        number=invoice.number,
+        customer_id=invoice.customer_id,
+        integration_id=integration_id,
+        amount=amount or Money(invoice.due_minor, invoice.currency),
+        deadline=invoice.due_on,
+    )
+
+
+def _differing(tenant_id: str | None) -> Iterator[Matter]:
+    rows = differences.waiting(tenant_id)
+    about = invoices.by_ids(list({row.invoice_id for row in rows if row.invoice_id}))
+    for row in rows:
+        invoice = about.get(row.invoice_id or "")
+        yield Matter(
+            id=row.id,
+            group=Group.DIFFERENCE,
+            tenant_id=row.tenant_id,
+            sentence=row.sentence,
+            command=row.command.replace("{id}", row.id),
+            since=row.found_at,
+            invoice_id=row.invoice_id,
+            number=invoice.number if invoice else None,
+            customer_id=invoice.customer_id if invoice else None,
+            integration_id=row.integration_id,
+            amount=row.amount,
+            deadline=invoice.due_on if invoice else None,
+            settles=True,
+        )
+
+
+# --- integrations -------------------------------------------------------------------------------------
+
+_STANDS = {
+    IntegrationState.TESTING: "waits for its connection test",
+    IntegrationState.PAUSED: "is paused",
+    IntegrationState.NEEDS_RECONNECT: "needs new credentials",
+    IntegrationState.ERROR: "has stopped",
+}
+
+
+def _of_integrations(rows: Iterable[records.Integration]) -> Iterator[Matter]:
+    for row in rows:
+        waiting = attention.waiting_at(row.id)
+        name = f"{row.provider} {row.account_name or row.id}"
+        if row.brake and not row.brake.get("released"):
+            sentence = f"The brake holds {row.brake.get('count')} changes of {name}: look there first."
+            at = datetime.fromisoformat(row.brake["at"])
+            yield _at(row, Group.BRAKE, sentence, since=at, waiting=attention.Waiting())
+        if row.state not in RUNNING:
+            why = f" ({row.fault_code}: {(row.fault_text or '').rstrip('.')})" if row.fault_code else ""
+            queue = f"; {waiting.count} invoices wait for it" if waiting.count else ""
+            sentence = f"{name} {_STANDS.get(IntegrationState(row.state), row.state)}{why}{queue}."
+            yield _at(row, Group.INTEGRATION, sentence, since=row.fault_at, waiting=waiting)
+
+
+def _at(
+    row: records.Integration,
+    group: Group,
+    sentence: str,
+    *,
+    since: datetime | None,
+    waiting: attention.Waiting,
+) -> Matter:
+    entry = CATALOGUE.get(row.fault_code or "")
+    return Matter(
+        id=f"{group.value}:{row.id}",
+        group=group,
+        tenant_id=row.tenant_id,
+        sentence=sentence,
+        command=settling(row) or f"wispbill integrations show {row.id}",
+        actor=entry.actor if entry else "operator",
+        since=since,
+        customer_id=row.customer_id,
+        integration_id=row.id,
+        amount=Money(waiting.minor, waiting.currency) if waiting.currency else None,
+        deadline=waiting.first_due,
+        count=max(1, waiting.count),
+    )
+
+
+# --- the rest -----------------------------------------------------------------------------------------
+
+
+def _held(tenant_id: str | None) -> Iterator[Matter]:
+    """Cut-offs that are not made; and invoices that no integration takes."""
+    held = service.held(tenant_id)
+    about = invoices.by_ids([row.invoice_id for row in held])
+    for row in held:
+        if row.invoice_id in about:
+            made = _about(
+                about[row.invoice_id],
+                Group.CUTOFF,
+                f"Its cut-off is held: {row.reason}.",
+                f"wispbill explain {row.invoice_id}",
+                since=row.since,
+            )
+            yield made
+    for brake in service.brakes(tenant_id):
+        if brake.released_at is None:
+            yield Matter(
+                id=f"{Group.CUTOFF.value}:{brake.tenant_id}",
+                group=Group.CUTOFF,
+                tenant_id=brake.tenant_id,
+                sentence=f"The brake holds {brake.count} cut-offs of {brake.customers} customers in a day.",
+                command=f"wispbill enforce --release-brake --tenant {brake.tenant_id}",
+                since=brake.at,
+                count=brake.count,
+            )
+    for owner, waiting in attention.stranded(tenant_id):
+        yield Matter(
+            id=f"{Group.UNASSIGNED.value}:{owner}",
+            group=Group.UNASSIGNED,
+            tenant_id=owner,
+            sentence=f"{waiting.count} invoices have no integration that takes them.",
+            command=f"wispbill integrations add stripe --tenant {owner}",
+            amount=Money(waiting.minor, waiting.currency) if waiting.currency else None,
+            deadline=waiting.first_due,
+            count=waiting.count,
+        )
+
+
+def _unbilled(tenant_id: str | None) -> Iterator[Matter]:
+    for row in attention.unbilled(tenant_id):
+        yield Matter(
+            id=f"{Group.BILLING.value}:{row.id}",
+            group=Group.BILLING,
+            tenant_id=row.tenant_id,
+            sentence=f"Subscription {row.reference} is not billed: {row.fault_code}: {row.fault_text}",
+            command=f"wispbill plans subscriptions --held --tenant {row.tenant_id}",
+            since=row.fault_at,
+            customer_id=row.customer_id,
+            amount=_price(row),
+            deadline=row.next_on,
+        )
+
+
+def _price(row: Subscription) -> Money | None:
+    """Where it has a price of its own."""
+    if row.net_minor is None:
+        return None
+    currency = attention.currency_of(row.plan_id)
+    return Money(row.net_minor + (row.tax_minor or 0), currency) if currency else None
+
+
+def _secrets(tenant_id: str | None) -> Iterator[Matter]:
+    for owner_id, owner_tenant in attention.quarantined():
+        if tenant_id in (None, owner_tenant):
+            yield Matter(
+                id=f"{Group.LOST.value}:{owner_id}",
+                group=Group.LOST,
+                tenant_id=owner_tenant,
+                sentence=f"A sealed secret of {owner_id} does not open; it must be given again.",
+                command=giving_again(owner_id),
+            )
+
+
+def names(found: Iterable[Matter]) -> dict[str, records.Customer]:
+    """The customers concerned, by id."""
+    return customers.by_ids({one.customer_id for one in found if one.customer_id})
