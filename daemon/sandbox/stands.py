@@ -39,14 +39,14 @@ class Stand:
     served: Served[Any]
 
     def facts(self) -> Document:
-        """What somebody needs to connect it, as JSON."""
+        """What somebody needs to connect it, as JSON; `account` is what the control calls it."""
         app = asdict(self.seat.app) if self.seat.app else None
         if app is not None:
             del app["tokens"]
         return {
             "url": self.served.url,
             "control_url": self.served.control_url,
-            "account": self.seat.account_id,
+            "account": self.seat.hands.id,
             "mode": self.seat.mode,
             "credentials": self.seat.credentials,
             "settings": self.seat.settings,

@@ -99,7 +99,7 @@ class Story:
         voice.say("It goes on until you press Ctrl-C. Pay an open invoice yourself, in a browser or a shell:")
         for wisp in self._wisps:
             number, how = wisp.to_pay(stage)
-            voice.fact(wisp.label, f"{number}  {how}")
+            voice.row(wisp.label, f"{number:<13}{how}")
         voice.say("and look at what wispbill knows a second later:")
         command = f"{Path(sys.executable).parent / 'wispbill'} --config {stage.config}"
         first = self._wisps[0]

@@ -46,6 +46,10 @@ class Voice:
         if text.strip() or blank:
             self.console.print(text.rstrip(), markup=False, soft_wrap=True)
 
+    def row(self, label: str, text: str) -> None:
+        """A label, and what can be copied beside it: only the terminal breaks it."""
+        self.aside(f"{label:<{LABEL_WIDTH - 2}}{text}")
+
     def aside(self, text: str) -> None:
         """A line below a step."""
         self.console.print(f"  {text}", markup=False, soft_wrap=True)
