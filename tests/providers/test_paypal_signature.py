@@ -149,7 +149,6 @@ def test_the_server_that_the_operator_named_gives_out_certificates_of_its_own() 
     [
         b"",
         b"<html>",
-        certificate(until=NOW - timedelta(seconds=1)),
         certificate(since=NOW + timedelta(seconds=1)),
         certificate("evil.example"),
         certificate("notpaypal.com"),
@@ -157,13 +156,26 @@ def test_the_server_that_the_operator_named_gives_out_certificates_of_its_own() 
         certificate(of=ec.generate_private_key(ec.SECP256R1())),
         certificate() + certificate("Root", "Root", of=key("other"), by=key("other"), ca=True),
         certificate() + certificate("Root", "Root", of=key("root"), ca=False),
-        certificate()
-        + certificate("Root", "Root", of=key("root"), ca=True, until=NOW - timedelta(days=2, hours=-47)),
     ],
 )
 def test_a_certificate_that_is_not_good_proves_nothing(pem: bytes) -> None:
     with pytest.raises(HintRejected):
         refs(a_delivery(pem=pem))
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        certificate(until=NOW - timedelta(seconds=1)),
+        certificate()
+        + certificate("Root", "Root", of=key("root"), ca=True, until=NOW - timedelta(days=2, hours=-47)),
+    ],
+)
+def test_a_certificate_that_has_ended_is_asked_for_anew(pem: bytes) -> None:
+    with pytest.raises(HintNotReady) as caught:
+        refs(a_delivery(pem=pem))
+
+    assert caught.value.wants == CERT
 
 
 def test_a_key_that_is_too_small_proves_nothing() -> None:

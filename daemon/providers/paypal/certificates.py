@@ -28,6 +28,10 @@ _BITS = 2048
 _LONGEST = 500
 
 
+class Expired(HintRejected):
+    """The certificate was good once: PayPal may have renewed it at the same address."""
+
+
 def insist_on_origin(url: str, mode: Mode, own_base: str | None) -> str:
     """The host of a certificate's address; raises HintRejected where it is none of PayPal's of this mode, or
     of the server that the operator named in PayPal's place."""
@@ -56,12 +60,13 @@ def _is_paypal(host: str, mode: Mode) -> bool:
 
 
 def public_key(pem: bytes, host: str, at: datetime) -> RSAPublicKey:
-    """The key of a certificate file that is good at this time. Raises HintRejected."""
+    """The key of a certificate file that is good at this time. Raises HintRejected, and Expired."""
     chain = _chain(loaded(pem))
     leaf = chain[0]
-    for certificate in chain:
-        if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
-            raise HintRejected("the certificate is not valid at this time")
+    if any(certificate.not_valid_after_utc < at for certificate in chain):
+        raise Expired("the certificate is not valid any more")
+    if any(certificate.not_valid_before_utc > at for certificate in chain):
+        raise HintRejected("the certificate is not valid yet")
     if not any(_belongs(name, host) for name in _names(leaf)):
         raise HintRejected("the certificate is in another name")
     key = leaf.public_key()

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from daemon.errors import HintNotReady, HintRejected
 from daemon.model import Delivery, Document, Hint, Mode
-from daemon.providers.paypal.certificates import insist_on_origin, public_key
+from daemon.providers.paypal.certificates import Expired, insist_on_origin, public_key
 from daemon.providers.paypal.read import moment
 from daemon.providers.paypal.words import ECHOES, INVOICE_EVENT, LISTENED
 
@@ -50,7 +50,10 @@ def verify(delivery: Delivery, mode: Mode, own_base: str | None) -> None:
     pem = delivery.certificates.get(url)
     if pem is None:
         raise HintNotReady("PayPal's certificate has not been fetched yet", wants=url)
-    key = public_key(pem, host, delivery.received_at)
+    try:
+        key = public_key(pem, host, delivery.received_at)
+    except Expired as error:
+        raise HintNotReady(error.message, wants=url) from error
     before = f"{headers.get('paypal-transmission-id', '')}|{headers.get('paypal-transmission-time', '')}"
     after = str(zlib.crc32(delivery.body))
     signed = [f"{before}|{webhook_id}|{after}".encode() for webhook_id in delivery.secrets]
