@@ -85,14 +85,17 @@ def _run(desk: Desk, chosen: list[records.Tenant], as_json: bool) -> None:
     from daemon.store import service
 
     shown: list[Shape] = []
+    woken = job.look_at_woken(desk.house, actor=desk.actor).counts
     for tenant in chosen:
         outcome = job.enforce_tenant(desk.house, tenant, actor=desk.actor)
         counts = {name: count for name, count in outcome.counts.items() if name not in ("held", "asked")}
         waiting = len(service.held(tenant.id))
         shown.append({"tenant": tenant.reference, "counts": output.Named(counts), "held": waiting})
     if as_json:
-        output.document({"tenants": shown})
+        output.document({"woken": output.Named(woken), "tenants": shown})
         return
+    if woken:
+        output.say(f"where something changed: {output.text(woken)}")
     for shape in shown:
         done = output.text(shape["counts"]) if shape["counts"] else "nothing to do"
         output.say(f"{shape['tenant']}: {done}")

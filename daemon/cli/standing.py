@@ -1,4 +1,4 @@
-"""`wispbill customers …`: what people say about a customer's service (promise, hold, exempt, close, release)."""
+"""`wispbill customers …`: what people say about a customer's service: promise, hold, exempt, close."""
 
 from __future__ import annotations
 

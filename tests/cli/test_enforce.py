@@ -1,0 +1,138 @@
+"""Service at the command line: who is cut off next, why not, and what people say."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import Shell
+
+
+@pytest.fixture
+def wisp(shell: Shell) -> Shell:
+    """An invoice over 45.00 USD, sent, and due on 2026-04-01 (a Wednesday)."""
+    shell.all_set()
+    shell.ran("push")
+    shell.ran("pull")
+    return shell
+
+
+def at(shell: Shell, when: str) -> None:
+    from datetime import UTC, datetime
+
+    moment = datetime.fromisoformat(when).replace(tzinfo=UTC)
+    shell.clock.wait((moment - shell.clock.now()).total_seconds())
+
+
+def ref(shell: Shell) -> str:
+    return str(shell.json("invoices", "show", "1001")["externalId"])
+
+
+def throttled(shell: Shell) -> Shell:
+    """Warned on the 6th (the 4th is a Saturday), asked about and throttled on the 13th."""
+    for day in ("06", "13"):
+        at(shell, f"2026-04-{day} 10:00")
+        shell.ran("enforce")
+    shell.ran("pull")
+    shell.ran("enforce")
+    return shell
+
+
+def test_a_customer_shows_status_reason_and_what_comes_next(wisp: Shell) -> None:
+    at(wisp, "2026-04-03 10:00")
+    wisp.ran("enforce")
+    shown = wisp.ran("customers", "show", "C-1").output
+    assert "active" in shown
+    assert "A reminder is due on 2026-04-06 at 09:00, unless 45.00 USD for invoice 1001" in shown
+
+    service = throttled(wisp).json("customers", "show", "C-1")["service"]
+    assert service["serviceStatus"] == "throttled"
+    assert service["why"] == "Overdue: 1001 (45.00 USD, due 2026-04-01)."
+    assert service["nextStatus"] == "suspended"
+    assert service["nextAt"] == "2026-04-23T09:00"
+
+
+def test_a_cut_off_waits_for_a_read_and_is_listed_with_its_reason(wisp: Shell) -> None:
+    at(wisp, "2026-04-06 10:00")
+    wisp.ran("enforce")
+    at(wisp, "2026-04-13 10:00")
+
+    assert "wispbill enforce --held" in wisp.ran("enforce").output
+    (held,) = wisp.json("enforce", "--held")["held"]
+    assert (held["customer"], held["invoice"], held["status"], held["code"]) == (
+        "C-1",
+        "1001",
+        "throttled",
+        "read",
+    )
+    wisp.ran("pull")
+    wisp.ran("enforce")
+    assert wisp.json("enforce", "--held")["held"] == []
+
+
+def test_a_dry_run_changes_nothing(wisp: Shell) -> None:
+    at(wisp, "2026-04-06 10:00")
+    (planned,) = wisp.json("enforce", "--dry-run")["customers"]
+    assert (planned["was"], planned["becomes"]) == ("active", "warned")
+    assert wisp.json("customers", "show", "C-1")["serviceStatus"] == "active"
+
+
+def test_the_preview_shows_tomorrow_and_leaves_out_whom_one_names(wisp: Shell) -> None:
+    at(wisp, "2026-04-05 10:00")
+    (planned,) = wisp.json("dunning", "preview")["customers"]
+    assert (planned["customer"], planned["becomes"], planned["spared"]) == ("C-1", "warned", None)
+    assert wisp.json("dunning", "preview", "--date", "2026-04-05")["customers"] == []
+
+    (planned,) = wisp.json("dunning", "preview", "--exclude", "C-1")["customers"]
+    assert planned["spared"] == "hold: left out of 2026-04-06 in its preview"
+    at(wisp, "2026-04-06 10:00")
+    wisp.ran("enforce")
+    assert wisp.json("customers", "show", "C-1")["serviceStatus"] == "active"
+    at(wisp, "2026-04-07 10:00")
+    wisp.ran("enforce")
+    assert wisp.json("customers", "show", "C-1")["serviceStatus"] == "warned"
+
+
+def test_the_preview_reaches_over_the_steps_between(wisp: Shell) -> None:
+    (planned,) = wisp.json("dunning", "preview", "--date", "2026-04-23")["customers"]
+    assert (planned["was"], planned["becomes"]) == ("throttled", "suspended")
+
+
+def test_a_promise_restores_at_once_and_a_release_takes_it_back(wisp: Shell) -> None:
+    throttled(wisp)
+    said = wisp.ran("customers", "promise", "C-1", "--until", "2026-04-17").output
+    assert said.startswith("Customer C-1: service active. A promise to pay by 2026-04-17 is noted.")
+
+    said = wisp.ran("customers", "release", "C-1").output
+    assert said.startswith("Customer C-1: service throttled.")
+    assert "nothing was said" in wisp.refused("customers", "release", "C-1")
+
+
+@pytest.mark.parametrize("verb", ["hold", "exempt", "close"])
+def test_what_people_say_is_shown_with_who_said_it(wisp: Shell, verb: str) -> None:
+    wisp.ran("customers", verb, "C-1", "--reason", "a baby was born")
+    service = wisp.json("customers", "show", "C-1")["service"]
+    assert service["said"][0]["reason"] == "a baby was born"
+    assert service["said"][0]["actor"].startswith("cli:")
+    assert "a baby was born" in service["next"]
+
+
+def test_a_day_that_is_over_is_no_promise(wisp: Shell) -> None:
+    assert "is over already" in wisp.refused("customers", "promise", "C-1", "--until", "2026-03-01")
+    assert "written like" in wisp.refused("customers", "promise", "C-1", "--until", "soon")
+
+
+def test_who_pays_is_restored_by_the_next_run(wisp: Shell) -> None:
+    throttled(wisp)
+    wisp.account.pay(ref(wisp))
+    wisp.clock.wait(120)
+    wisp.ran("pull")
+    assert "restored 1" in wisp.ran("enforce").output
+    assert wisp.json("customers", "show", "C-1")["serviceStatus"] == "active"
+
+
+def test_the_verbs_do_not_go_together(wisp: Shell) -> None:
+    assert "do not go together" in wisp.refused("enforce", "--held", "--dry-run")
+
+
+def test_where_no_brake_holds_anything_it_says_so(wisp: Shell) -> None:
+    assert "No brake holds anything." in wisp.ran("enforce", "--release-brake").output
