@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
-from daemon.errors import Garbled, NotYet, OutcomeUnknown, Throttled
+from daemon.errors import Garbled, NotYet, OutcomeUnknown, StepStuck, Throttled
 from daemon.model import Asked, DocStatus, FactKind, Mode
-from daemon.providers.contract import PlainJournals
+from daemon.providers.contract import PlainJournal, PlainJournals
 from daemon.providers.quickbooks import feed
 from daemon.providers.quickbooks.api import Api
 from daemon.providers.quickbooks.drafts import read_note
@@ -22,6 +23,7 @@ from daemon.wire.departure import leaving_by
 from tests.providers.quickbooks_bench import URL, QuickBooksBench
 from tests.providers.stripe_script import OpenGate
 from tests.providers.test_quickbooks_feed import refs, start, walk
+from tests.providers.test_quickbooks_push import taxed
 from tests.providers.test_quickbooks_reading import a_line, a_payment, an_invoice
 
 YEN = View("9130000000000001", Mode.LIVE, "JPY")
@@ -253,3 +255,34 @@ def test_a_write_whose_token_took_too_long_to_renew_is_not_repeated_under_its_ol
     with leaving_by(bench.clock.monotonic() + 90):
         api.write("customer", body, "key-1")
     assert bench.payers() == 1
+
+
+# --- what people changed is theirs --------------------------------------------------------------------
+
+
+def test_after_a_restore_an_invoice_that_the_office_gave_a_discount_on_is_not_voided() -> None:
+    bench = QuickBooksBench(send_email=False)
+    ref = bench.pushed()
+    bench.account.edit(ref, 4000)
+
+    (result,) = bench.adapter().push([bench.a_draft()], PlainJournals())
+
+    assert isinstance(result.error, StepStuck) and result.error.code == "WB-PUSH-MISMATCH"
+    assert "40.00" in result.error.message
+    assert bench.live(bench.a_draft().reference) == 1
+
+
+def test_an_invoice_that_was_voided_and_is_used_again_is_not_deleted() -> None:
+    bench, journal = taxed(), PlainJournal()
+    draft = bench.a_draft("A-1", bench.a_line("45.00", "3.60", tax_rate="local"))
+    with pytest.raises(StepStuck):
+        bench.adapter().push_one(draft, journal)
+    (voided,) = bench.account.standing()
+    edit(bench, voided.ref, TotalAmt=Decimal("48.60"), Balance=Decimal("48.60"))
+    journal.keys_expired = True
+
+    with pytest.raises(StepStuck) as caught:
+        bench.adapter().push_one(draft, journal)
+
+    assert caught.value.code == "WB-PUSH-MISMATCH"
+    assert bench.account.books.get("Invoice", voided.ref).row is not None

@@ -53,11 +53,20 @@ class Finder:
         oldest = min(live, key=lambda row: (len(row["Id"]), row["Id"]))
         if value_of(oldest.get("CustomerRef")) != body["invoice"]["CustomerRef"]["value"]:
             return mismatch("our reference is on an invoice of another customer")
-        return one(lambda: made(body, oldest))
+        return one(lambda: _untouched(body, oldest))
 
 
 def made(body: Document, doc: Document) -> Document:
     return {"invoice": read.remembered(doc), "differences": differences(body, doc)}
+
+
+def _untouched(body: Document, doc: Document) -> Document:
+    """An invoice whose total differs is withdrawn where QuickBooks reckoned so when it was made; what people
+    have changed since is theirs."""
+    found = made(body, doc)
+    if found["differences"] and read.version_of(doc):
+        raise mismatch(f"the invoice was changed at QuickBooks: {found['differences'][0]}")
+    return found
 
 
 def _of_another(body: Document, rows: Sequence[Document]) -> StepStuck | None:

@@ -198,6 +198,8 @@ class Pusher:
     def _delete(self, body: Document, key: str) -> Document:
         try:
             doc = self._api.entity("Invoice", body["invoice"])
+            if not read.is_void(doc):
+                raise mismatch("the invoice was voided, and is no longer: somebody at QuickBooks uses it")
             named = requestid(key, str(doc.get("SyncToken")))
             self._api.write("invoice", _version(doc), named, operation="delete")
         except Missing:
