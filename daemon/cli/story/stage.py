@@ -45,14 +45,14 @@ class Stage:
     def __init__(self, voice: Voice) -> None:
         self.voice = voice
         self.clock = SystemClock()
-        self.folder = Path(tempfile.mkdtemp(prefix="wispbill-demo-"))
-        self.config = self.folder / "wispbill.toml"
-        self.log = self.folder / "daemon.log"
         self.daemon: subprocess.Popen[bytes] | None = None
         receiver, monitor = (f"127.0.0.1:{port}" for port in _free_ports(2))
         self.monitor = f"http://{monitor}"
         self.proxy = Forward(PUBLIC_URL, f"http://{receiver}")
         self.stands = self._put_up()
+        self.folder = Path(tempfile.mkdtemp(prefix="wispbill-demo-"))
+        self.config = self.folder / "wispbill.toml"
+        self.log = self.folder / "daemon.log"
         self._configure(receiver, monitor)
 
     def _put_up(self) -> Mapping[str, Stand]:
