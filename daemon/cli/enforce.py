@@ -134,6 +134,31 @@ def held_rows(desk: Desk, tenant_id: str | None) -> list[Shape]:
     return found
 
 
+def held_by_reason(tenant_id: str | None) -> dict[str, int]:
+    """How many cut-offs are held, by the code of the reason."""
+    from daemon.store import service
+
+    found: dict[str, int] = {}
+    for row in service.held(tenant_id):
+        found[row.code] = found.get(row.code, 0) + 1
+    return found
+
+
+def problems(tenant_id: str | None) -> list[Shape]:
+    """What only a person can settle."""
+    from daemon.store import service, tenants
+
+    names = {tenant.id: tenant.reference for tenant in tenants.everyone()}
+    found = []
+    for row in service.brakes(tenant_id):
+        if row.released_at is None:
+            name = names[row.tenant_id]
+            sentence = f"The brake holds the cut-offs of {row.count} of {row.customers} customers of {name}."
+            where = f" --tenant {name}" if len(names) > 1 else ""
+            found.append({"sentence": sentence, "command": f"wispbill enforce --held{where}"})
+    return found
+
+
 def _list_held(desk: Desk, chosen: list[records.Tenant], name: str | None, as_json: bool) -> None:
     rows = held_rows(desk, chosen[0].id if name else None)
     output.listing("held", rows, HELD, as_json=as_json, empty="No cut-off is held.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from daemon.cli import consents, output, quotas
+from daemon.cli import consents, enforce, output, quotas
 from daemon.cli.context import desk_of
 
 if TYPE_CHECKING:
@@ -88,12 +88,14 @@ def gathered(desk: Desk, tenant_id: str | None) -> Shape:
             for x in totals
         ],
         "runs": [_run(row) for row in runs.newest_of_each()],
+        "held_cutoffs": output.Named(enforce.held_by_reason(tenant_id)),
         "recovery": meta.get(meta.RECOVERY) is not None,
     }
     problems = [
         *_of_integrations(desk, rows, now),
         *consents.problems(rows, now),
         *_of_invoices(tenant_id, shape),
+        *enforce.problems(tenant_id),
         *quotas.problems(shape),
     ]
     if running is False:
@@ -269,6 +271,7 @@ def _print(shape: dict[str, Any]) -> None:
         {
             "queue": shape["queue"],
             "invoices": shape["invoices"],
+            "held cut-offs": shape["held_cutoffs"] or None,
             "totals": [f"{x['due']} due of {x['total']}" for x in shape["totals"]],
             "next poll": min(
                 (_next_poll(x) for x in shape["integrations"] if x["next_poll_at"]), default=None

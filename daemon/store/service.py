@@ -192,7 +192,8 @@ def reversed_at(invoice_ids: Sequence[str]) -> dict[str, datetime]:
     if not invoice_ids:
         return {}
     where = Event.invoice_id.in_(list(invoice_ids)) & (Event.type == "payment.reversed")
-    return {row.invoice_id: row.at for row in Event.select().where(where).order_by(Event.at)}
+    rows: Any = Event.select(Event.invoice_id, Event.at).where(where).order_by(Event.at).tuples()
+    return dict(iter(rows))
 
 
 def hints_since(integration_id: str, since: datetime) -> list[records.Hint]:

@@ -136,3 +136,23 @@ def test_the_verbs_do_not_go_together(wisp: Shell) -> None:
 
 def test_where_no_brake_holds_anything_it_says_so(wisp: Shell) -> None:
     assert "No brake holds anything." in wisp.ran("enforce", "--release-brake").output
+
+
+def test_status_counts_what_is_held_and_names_a_brake_as_a_problem(wisp: Shell) -> None:
+    wisp.config.write_text(wisp.config.read_text() + "[enforce]\nbrake_at_least = 1\nbrake_share = 0.5\n")
+    for day in ("06", "13"):
+        at(wisp, f"2026-04-{day} 10:00")
+        wisp.ran("enforce")
+    wisp.ran("pull")
+    wisp.ran("enforce")
+
+    shown = wisp.json("status", code=1)
+    assert shown["heldCutoffs"] == {"brake": 1}
+    assert {
+        "sentence": "The brake holds the cut-offs of 1 of 1 customers of wisp.",
+        "command": "wispbill enforce --held",
+    } in shown["problems"]
+    assert "too many customers" in wisp.ran("enforce", "--held").output
+
+    wisp.ran("enforce", "--release-brake")
+    assert wisp.json("customers", "show", "C-1")["serviceStatus"] == "throttled"
