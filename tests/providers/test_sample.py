@@ -6,15 +6,17 @@ import json
 import re
 import threading
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
+from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from typer.testing import CliRunner
 
 import daemon.providers as registry
@@ -22,22 +24,27 @@ from daemon import app as wiring
 from daemon.cli import app
 from daemon.cli.context import Desk
 from daemon.clock import SystemClock
-from daemon.errors import Garbled, HintRejected, OutcomeUnknown, StepStuck
+from daemon.errors import Garbled, HintRejected, OutcomeUnknown, Rejected, StepStuck, Unauthorised
 from daemon.gate import IntegrationGate
-from daemon.model import Asked, Delivery, DocStatus, Mode
+from daemon.model import Asked, Delivery, DocStatus, InvoiceDraft, Mode
 from daemon.money import Money
+from daemon.policy import left, restored
 from daemon.providers import provider_class
 from daemon.providers.base import Context, ProviderSettings
-from daemon.providers.contract import Bench, PlainJournal, ProviderContract
+from daemon.providers.contract import Bench, PlainJournal, PlainJournals, ProviderContract
+from daemon.providers.oauth import TokenSet
+from daemon.sandbox.transport import SandboxTransport, SpoilingTransport
 from daemon.settings import load
 from daemon.wire import Gate, HttpWire, Reply, Wire
 from tests.providers.stripe_script import a_draft
+from tests.sample_provider.acmebooks import AcmeBooks, BooksCredentials
 from tests.sample_provider.acmepay import AcmeCredentials, AcmePay, sign
-from tests.sample_provider.double import AcmeDouble
+from tests.sample_provider.double import AcmeBooksDouble, AcmeDouble
 
 SAMPLE = Path(__file__).parents[1] / "sample_provider"
 PAGE = Path(__file__).parents[2] / "docs" / "adding-a-provider.md"
 TOKEN = "test_0123456789abcdef"
+CLIENT = {"client_id": "client_0001", "client_secret": "books-secret-0001"}
 
 
 class LossyWire:
@@ -70,7 +77,8 @@ class AcmeBench(Bench):
 
     def __init__(self) -> None:
         self.double = AcmeDouble(TOKEN)
-        self.wire = LossyWire(a_wire(self.double))
+        self.spoiling = SpoilingTransport(SandboxTransport(self.double))
+        self.wire = LossyWire(a_wire(self.spoiling))
 
     def adapter(self) -> AcmePay:
         credentials = AcmeCredentials(token=TOKEN)
@@ -81,6 +89,16 @@ class AcmeBench(Bench):
 
     def lose_request(self, *, after: int) -> None:
         self.wire.lose = (after, False)
+
+    def spoil(self, fault: str, *, after: int) -> None:
+        self.spoiling.spoil(fault, after=after)
+
+    def unspoil(self) -> None:
+        self.spoiling.unspoil()
+
+    @property
+    def spoilt(self) -> bool:
+        return not self.spoiling.pending
 
     def refuse_credentials(self) -> None:
         self.double.token = "test_another"
@@ -118,10 +136,51 @@ class TestAcmePay(ProviderContract):
         return AcmeBench()
 
 
-def a_wire(double: AcmeDouble, gate: Gate | None = None) -> Wire:
+def a_wire(transport: httpx.BaseTransport, gate: Gate | None = None) -> Wire:
     clock, stop = SystemClock(), threading.Event()
     gate = gate or IntegrationGate(party="Acme Pay", limits=(), clock=clock, stop=stop)
-    return HttpWire("Acme Pay", gate=gate, clock=clock, transport=httpx.WSGITransport(app=double))
+    return HttpWire("Acme Pay", gate=gate, clock=clock, transport=transport)
+
+
+class Keeper:
+    """What the house does about minted tokens: one is shared until it is refused."""
+
+    def __init__(self, mint: Callable[[], TokenSet]) -> None:
+        self._mint = mint
+        self._token = mint().access
+
+    def access(self) -> SecretStr:
+        return self._token
+
+    def renewed(self, refused: SecretStr) -> SecretStr:
+        if refused == self._token:
+            self._token = self._mint().access
+        return self._token
+
+
+class BooksBench(AcmeBench):
+    secrets = (CLIENT["client_secret"],)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.double = AcmeBooksDouble(*CLIENT.values())
+        self.spoiling = SpoilingTransport(SandboxTransport(self.double))
+        self.wire = LossyWire(a_wire(self.spoiling))
+        context = Context(BooksCredentials(**CLIENT), ProviderSettings(), self.wire, Mode.SANDBOX)
+        self.context = replace(context, tokens=Keeper(partial(AcmeBooks.mint, context)))
+
+    def adapter(self) -> AcmeBooks:
+        return AcmeBooks(self.context)
+
+    def refuse_credentials(self) -> None:
+        self.double.client = {}
+        self.double.expire()
+
+
+class TestAcmeBooks(ProviderContract):
+    @pytest.fixture
+    def bench(self) -> Bench:
+        return BooksBench()
 
 
 # --- what is peculiar ---------------------------------------------------------------------------------
@@ -165,6 +224,81 @@ def test_a_token_tells_its_mode_and_a_wrong_one_is_refused_unseen() -> None:
     assert "nonsense-of-mine" not in str(caught.value)
 
 
+def test_what_its_headers_say_is_left_of_the_day_corrects_our_budget() -> None:
+    double, clock = AcmeDouble(TOKEN), SystemClock()
+    gate = IntegrationGate(party="Acme Pay", limits=AcmePay.can.limits, clock=clock, stop=threading.Event())
+    credentials = AcmeCredentials(token=TOKEN)
+    wire = a_wire(SandboxTransport(double), gate)
+    adapter = AcmePay(Context(credentials, ProviderSettings(), wire, credentials.mode))
+    double.calls_left = 11
+
+    adapter.check()
+
+    (day,) = (limit for limit in AcmePay.can.limits if limit.name == "day")
+    meters = {key: restored(kept) for key, kept in gate.dump()[0].items()}
+    assert left(meters, day, clock.now()) == 10
+
+
+# --- what is peculiar to its larger sister ------------------------------------------------------------
+
+
+def drafts(count: int) -> list[InvoiceDraft]:
+    first = a_draft()
+    return [
+        replace(
+            first,
+            reference=f"{first.reference}{n}",
+            platform_reference=f"{first.platform_reference}{n}",
+            number=f"B-{n}",
+        )
+        for n in range(count)
+    ]
+
+
+def test_a_batch_is_created_and_sent_in_one_call_each() -> None:
+    bench, batch = BooksBench(), drafts(25)
+    list(bench.adapter().push([replace(batch[0], number="B-100", reference="WB-FIRST")], PlainJournals()))
+    before = bench.spoiling.requests
+
+    results = list(bench.adapter().push(batch, PlainJournals()))
+
+    assert [result.error for result in results] == [None] * 25
+    assert len(bench.double.sent) == 26
+    assert bench.spoiling.requests - before == 1 + 4  # the payer's look; create, totals, send, last read
+
+
+def test_a_refused_invoice_of_a_batch_stops_no_other() -> None:
+    bench, batch = BooksBench(), drafts(3)
+    batch[1] = replace(batch[1], number=batch[0].number)
+
+    results = list(bench.adapter().push(batch, PlainJournals()))
+
+    assert [type(result.error) for result in results] == [type(None), Rejected, type(None)]
+    assert len(bench.double.sent) == 2
+
+
+def test_a_token_that_is_refused_is_minted_anew_once() -> None:
+    bench = BooksBench()
+    bench.double.expire()
+    assert bench.adapter().check().account_id == "acme_1"
+    assert bench.double.minted == 2
+
+    bench.refuse_credentials()
+    with pytest.raises(Unauthorised):
+        bench.adapter().check()
+
+
+def test_one_address_for_all_accounts_gives_hints_that_name_theirs() -> None:
+    bench = BooksBench()
+    (result,) = bench.adapter().push([a_draft()], PlainJournals())
+    assert result.pushed is not None
+    delivery = bench.delivery(result.pushed.ref)
+    (hint,) = AcmeBooks.read_app_hints(delivery)
+    assert (hint.ref, hint.account) == (result.pushed.ref, "acme_1")
+    with pytest.raises(HintRejected):
+        AcmeBooks.read_app_hints(replace(delivery, body=delivery.body + b" "))
+
+
 # --- in the house -------------------------------------------------------------------------------------
 
 
@@ -184,7 +318,8 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_its_entry_point_puts_it_beside_the_built_in_providers(installed: None) -> None:
-    assert registry.names() == ("stripe", "acmepay")
+    assert registry.names()[0] == "stripe"
+    assert registry.names()[-1] == "acmepay"
     assert provider_class("acmepay").label == "Acme Pay"
 
 
@@ -212,7 +347,7 @@ class Wispbill:
 
     def __init__(self, folder: Path, double: AcmeDouble) -> None:
         self._environ = {"WISPBILL_DAEMON__STATE_DIR": str(folder), "CREDENTIAL_ENCRYPTION_KEY": "ab" * 32}
-        self._make_wire = lambda _party, gate, _deadline_s: a_wire(double, gate)
+        self._make_wire = lambda _party, gate, _deadline_s: a_wire(SandboxTransport(double), gate)
         wiring.build(load(None, self._environ), environ=self._environ, migrating=True).close()
 
     def __call__(self, *words: str, given: str | None = None) -> str:

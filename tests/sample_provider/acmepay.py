@@ -76,7 +76,7 @@ class AcmePay(Provider):
         settle_s=60,  # they give up a request after 30 s
         min_poll_s=60,
         max_number_length=40,
-        limits=(Limit("", 20, 1.0),),
+        limits=(Limit("", 20, 1.0), Limit("", 50_000, 86_400.0, reserve=0.2, spares=("read",), name="day")),
         change_feed=True,
         partial_payments=True,
         void=True,
@@ -104,22 +104,19 @@ class AcmePay(Provider):
     def push_one(self, draft: InvoiceDraft, journal: Journal) -> Pushed:
         self.accepts(draft)
         payer = self._payer(draft, journal.payer(draft.payer.reference))
-        body = {
-            "reference": draft.reference,
-            "payer": payer.external_id,
-            "number": draft.number,
-            "currency": draft.currency,
-            "due_on": draft.due_on.isoformat(),
-            "lines": [{"text": line.description, "amount": line.gross.minor} for line in draft.lines],
-        }
-        made = journal.once("create", body, self._create, self._find)
+        made = journal.once("create", invoice_body(draft, payer), self._create, self._find)
+        self._insist_on_total(draft, journal, made)
         path = {"path": f"/v1/invoices/{made['id']}"}
-        if made["total"] != draft.total.minor:
-            journal.once("withdraw", path, self._withdraw, self._is_withdrawn)
-            theirs = Money(made["total"], draft.currency)
-            raise StepStuck("WB-PUSH-TOTAL", f"the total is {draft.total} here and {theirs} there")
         journal.once("send", path, self._send, self._was_sent, lag_s=0)
         return Pushed(made["id"], payer, self._observe(self._ask("GET", path["path"])))
+
+    def _insist_on_total(self, draft: InvoiceDraft, journal: Journal, made: Document) -> None:
+        if made["total"] == draft.total.minor:
+            return
+        path = {"path": f"/v1/invoices/{made['id']}"}
+        journal.once("withdraw", path, self._withdraw, self._is_withdrawn)
+        theirs = Money(made["total"], draft.currency)
+        raise StepStuck("WB-PUSH-TOTAL", f"the total is {draft.total} here and {theirs} there")
 
     def _payer(self, draft: InvoiceDraft, journal: Journal) -> PayerCreated:
         if draft.payer.external_id:
@@ -144,12 +141,7 @@ class AcmePay(Provider):
         return {"id": made["id"], "total": made["total"]}
 
     def _find(self, body: Document) -> Document | None:
-        found = self._by_reference("/v1/invoices", body)
-        if found is None or found["state"] == "void":
-            return None
-        if found["payer"] != body["payer"]:
-            raise StepStuck("WB-PUSH-MISMATCH", "our reference is on another payer's invoice")
-        return {"id": found["id"], "total": found["total"]}
+        return ours(self._by_reference("/v1/invoices", body), body)
 
     def _send(self, body: Document, key: str) -> Document:
         self._ask("POST", f"{body['path']}/send", {}, key)
@@ -247,14 +239,50 @@ class AcmePay(Provider):
         key: str = "",
         params: Mapping[str, str] | None = None,
     ) -> Document:
-        headers = {"Authorization": f"Bearer {self._token.get_secret_value()}"}
+        return self._asked(self._token, method, path, body, key, params)
+
+    def _asked(
+        self,
+        token: SecretStr,
+        method: str,
+        path: str,
+        body: Document | None,
+        key: str,
+        params: Mapping[str, str] | None,
+    ) -> Document:
+        headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
         if key:
             headers["Request-Id"] = key
         content = None if body is None else json.dumps(body).encode()
-        reply = self.wire.request(method, self.base_url + path, headers=headers, params=params, body=content)
+        scope = "read" if method == "GET" else "write"
+        url = self.base_url + path
+        reply = self.wire.request(method, url, headers=headers, params=params, body=content, scope=scope)
+        left = reply.headers.get("acme-calls-left", "")
+        if left.isascii() and left.isdigit():
+            self.wire.told("day", int(left))
         if reply.status_code >= 400:
             raise_for(reply, self.label, message=sentence(reply.body))
         return decoded(reply.body)
+
+
+def invoice_body(draft: InvoiceDraft, payer: PayerCreated) -> Document:
+    return {
+        "reference": draft.reference,
+        "payer": payer.external_id,
+        "number": draft.number,
+        "currency": draft.currency,
+        "due_on": draft.due_on.isoformat(),
+        "lines": [{"text": line.description, "amount": line.gross.minor} for line in draft.lines],
+    }
+
+
+def ours(found: Document | None, body: Document) -> Document | None:
+    """What was made of this body, of an invoice with its reference; raises StepStuck where it is not ours."""
+    if found is None or found["state"] == "void":
+        return None
+    if found["payer"] != body["payer"]:
+        raise StepStuck("WB-PUSH-MISMATCH", "our reference is on another payer's invoice")
+    return {"id": found["id"], "total": found["total"]}
 
 
 class Answer(dict[str, Any]):
