@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from daemon.errors import Garbled
+from daemon.errors import Garbled, StepStuck
 from daemon.model import Asked
 from daemon.providers.contract import PlainJournal
 from tests.providers.square_bench import SquareBench, a_draft
@@ -105,3 +105,14 @@ def test_a_change_whose_invoice_is_searchable_only_later_is_not_missed() -> None
     pages, _ = follow(bench, cursor)
 
     assert refs(pages) == {ref}
+
+
+def test_an_invoice_that_the_office_changed_is_not_withdrawn_by_a_look_for_its_order() -> None:
+    bench = SquareBench()
+    journal = PlainJournal()
+    ref = bench.adapter().push_one(a_draft(), journal).ref
+    body = next(step.body for (_subject, name), step in journal.steps.items() if name == "order")
+    bench.account.edit(ref, 5000)
+
+    with pytest.raises(StepStuck, match="another total"):
+        bench.adapter()._pusher._find_order(body)

@@ -112,8 +112,20 @@ class Pusher:
             for row in page:
                 if row.get("reference_id") == sent["reference_id"] and row.get("state") != "CANCELED":
                     _insist_on(row.get("customer_id") == sent["customer_id"], "an order of another customer")
-                    return _reckoned(body, row)
+                    found = _reckoned(body, row)
+                    if found["differences"]:
+                        self._insist_on_no_invoice(sent, row)
+                    return found
         return None
+
+    def _insist_on_no_invoice(self, sent: Document, order: Document) -> None:
+        """What Square reckons otherwise is withdrawn: never an order that an invoice is on, which somebody
+        may have changed since."""
+        query = search_body(sent["location_id"], sent["customer_id"])
+        for page in self._api.searched("invoices", "v2", "invoices", "search", body=query):
+            for row in page:
+                on_it = row.get("order_id") == order["id"] and row.get("status") not in OVER
+                _insist_on(not on_it, "an invoice with another total")
 
     def _take_back(self, body: Document, key: str) -> Document:
         """A draft's deletion cancels its order too. An order that Square does not let go has no invoice
