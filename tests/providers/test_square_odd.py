@@ -107,6 +107,25 @@ def test_a_change_whose_invoice_is_searchable_only_later_is_not_missed() -> None
     assert refs(pages) == {ref}
 
 
+def test_a_paid_order_is_ours_whatever_was_given_on_top() -> None:
+    bench = SquareBench()
+    journal = PlainJournal()
+    ref = bench.adapter().push_one(a_draft(), journal).ref
+    body = next(step.body for (_subject, name), step in journal.steps.items() if name == "order")
+    bench.account.take(ref, "CARD", 4500, tip=900)
+
+    def tipped(document: dict[str, Any]) -> None:
+        for order in document["orders"]:
+            order["total_tip_money"] = {"amount": 900, "currency": "USD"}
+            order["total_money"]["amount"] += 900
+
+    change(bench, "/v2/orders/search", tipped)
+
+    found = bench.adapter()._pusher._find_order(body)
+
+    assert found is not None and found["differences"] == []
+
+
 def test_an_invoice_that_the_office_changed_is_not_withdrawn_by_a_look_for_its_order() -> None:
     bench = SquareBench()
     journal = PlainJournal()

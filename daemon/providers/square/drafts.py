@@ -234,9 +234,11 @@ def _otherwise(draft: InvoiceDraft, places: Sequence[int], each: Sequence[int]) 
 
 
 def differences(sent: Document, total: Money, order: Document) -> list[str]:
-    """Where Square's order is not what was sent, in sentences; empty where it is."""
+    """Where Square's order is not what was sent, in sentences; empty where it is, whether or not the total
+    includes what a payer gave on top."""
     theirs = money(order.get("total_money"), "the order's total")
-    if theirs == total:
+    tip = order.get("total_tip_money")
+    if total in (theirs, theirs - money(tip, "a tip") if tip else theirs):
         return []
     found = [f"the total is {total} here and {theirs} at Square"]
     lines = {one.get("uid"): one for one in order.get("line_items") or () if isinstance(one, dict)}
