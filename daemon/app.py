@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from daemon.alerts import Sender
 from daemon.clock import Clock, Entropy, SystemClock, SystemEntropy
 from daemon.errors import InvalidInput, StoreError, VaultError
 from daemon.gate import AppGate, IntegrationGate, month_of
@@ -242,6 +243,7 @@ def build(
         name=name,
         stop=stop,
         make_public=make_public,
+        alerts=Sender.load(settings, surroundings),
         tokens=tokens,
     )
     return house

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from daemon.alerts import Sender
 from daemon.clock import Clock, Entropy
 from daemon.gate import IntegrationGate
 from daemon.model import Document, Mode
@@ -65,6 +66,7 @@ class House:
     beat: Callable[[float], None] = lambda _within_s: None
     make_public: Callable[[str, Gate, float], Wire] | None = None
     """A wire to public addresses and `[network] allow`: party, gate, deadline in seconds. None: tests."""
+    alerts: Sender = field(default_factory=Sender)
     tokens: TokenDesk | None = None
     """None where nothing here works under a grant (tests)."""
     pauses: dict[str, str] = field(default_factory=dict)

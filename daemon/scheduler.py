@@ -23,7 +23,7 @@ from daemon.house import House
 from daemon.jobs import keepalive
 from daemon.jobs.bill import bill
 from daemon.jobs.enforce import enforce
-from daemon.jobs.notify import deliver, notify
+from daemon.jobs.notify import Alarm, deliver, notify
 from daemon.jobs.pull import pull
 from daemon.jobs.push import push
 from daemon.jobs.sweep import due_for_sweep, sweep
@@ -49,6 +49,7 @@ class Scheduler:
     def __init__(self, house: House, beats: Beats) -> None:
         self._house = house
         self._beats = beats
+        self._alarm = Alarm(house)
         self._lock = threading.Lock()
         self._wanted: dict[str, set[str]] = {}
         self._busy: set[str] = set()
@@ -77,6 +78,8 @@ class Scheduler:
             self._every("notify", settings.notify.every, self._tick_notify)
         if settings.enforce.enabled:
             self._every("enforce", settings.enforce.every, self._tick_enforce)
+        if settings.alerts.enabled:
+            self._every("alerts", settings.alerts.every, self._tick_alerts)
         self._every("tidy", 60.0, self._tick_tidy)
         self._every("beat", 5.0, partial(self._beats.beat, name="scheduler"))
         self._ticks.add_listener(self._told, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
@@ -147,6 +150,10 @@ class Scheduler:
     def _tick_enforce(self) -> None:
         with self._house.store.session():
             enforce(self._house)
+
+    def _tick_alerts(self) -> None:
+        with self._house.store.session():
+            self._alarm.run()
 
     def _tick_tidy(self) -> None:
         with self._house.store.session():

@@ -16,6 +16,7 @@ from pathlib import Path
 import structlog
 
 from daemon import __version__, app
+from daemon.alerts import Sender
 from daemon.beats import Beats
 from daemon.clock import SystemClock, to_micros
 from daemon.errors import StoreError, WispbillError
@@ -155,6 +156,7 @@ class Service:
             self._settings = house.settings = with_live_keys(self._settings, fresh)
             configure(self._settings.daemon.log_level, self._settings.daemon.log_format)
             house.safe.refresh(fresh, self._environ)
+            house.alerts = Sender.load(self._settings, self._environ)
             log.info("settings.reloaded")
         self._notifier.ready("running")
 

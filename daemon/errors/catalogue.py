@@ -265,6 +265,11 @@ CATALOGUE: dict[str, Entry] = {
         "at once: every open invoice is read again",
     ),
     "WB-CONFIG": Entry("The configuration cannot be used.", "operator", "when it is put right"),
+    "WB-ALERTS": Entry(
+        "The file with the addresses of alerts cannot be used.",
+        "operator",
+        "after `systemctl reload wispbill`",
+    ),
     "WB-VAULT-KEY": Entry(
         "The master key is missing, or not the one that this database was sealed with.",
         "operator",

@@ -30,6 +30,7 @@ from daemon.settings.units import (
     Switch,
     TimeOfDay,
     Whole,
+    ZoneName,
     at_least,
     size,
 )
@@ -144,6 +145,15 @@ class NotifySection(Section):
     service_for: Annotated[Duration, at_least("1h")] = live("30d")
 
 
+class AlertsSection(Section):
+    every: Annotated[Duration, at_least("5s")] = fixed("1min")
+    enabled: Switch = fixed(True)
+    urls_file: OptionalPath = live("")
+    digest: Switch = live(True)
+    digest_at: TimeOfDay = live("08:00")
+    digest_zone: ZoneName = live("UTC")
+
+
 class SweepSection(Section):
     enabled: Switch = fixed(True)
     at: TimeOfDay = live("01:00")
@@ -219,6 +229,7 @@ class Settings(BaseSettings):
     dunning: DunningSection = DunningSection()
     keepalive: KeepaliveSection = KeepaliveSection()
     notify: NotifySection = NotifySection()
+    alerts: AlertsSection = AlertsSection()
     sweep: SweepSection = SweepSection()
     tidy: TidySection = TidySection()
     receiver: ReceiverSection = ReceiverSection()

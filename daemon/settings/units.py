@@ -14,6 +14,7 @@ from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
@@ -88,6 +89,18 @@ def time_of_day(value: object) -> time:
     if not match:
         raise ValueError('must be a time of day in UTC, like "03:15"')
     return time(int(match[1]), int(match[2]))
+
+
+def zone_name(value: object) -> str:
+    """An IANA time zone; raises ValueError."""
+    try:
+        return ZoneInfo(value).key if isinstance(value, str) and value else _refuse_zone()
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return _refuse_zone()
+
+
+def _refuse_zone() -> str:
+    raise ValueError('must be an IANA time zone, like "Europe/Berlin"')
 
 
 def absolute(value: object) -> Path | None:
@@ -197,6 +210,7 @@ Number = Annotated[float, BeforeValidator(as_written)]
 Switch = Annotated[bool, BeforeValidator(as_written)]
 Listen = Annotated[Address, BeforeValidator(address)]
 Addresses = Annotated[tuple[Address, ...], BeforeValidator(addresses)]
+ZoneName = Annotated[str, BeforeValidator(zone_name)]
 TimeOfDay = Annotated[time, BeforeValidator(time_of_day)]
 Folder = Annotated[Path, BeforeValidator(folder)]
 OptionalPath = Annotated[Path | None, BeforeValidator(absolute)]

@@ -15,6 +15,9 @@ CLOCK = "clock"
 LEAPT = "leapt"
 """The recovery for which the event feed leapt ahead."""
 
+ALARM = "alarm"
+"""Which daemon sends the alerts, and until when nobody else does."""
+
 KEYS = "keys"
 """The ids of the master keys that the daemon has at hand; only under one of these may the CLI seal."""
 

@@ -5,6 +5,7 @@
 3. Alerts are made of what the rows say now (`alerting`).
 """
 
+from daemon.jobs.notify.alerting import Alarm
 from daemon.jobs.notify.delivering import deliver, notify, send_test
 
-__all__ = ["deliver", "notify", "send_test"]
+__all__ = ["Alarm", "deliver", "notify", "send_test"]
