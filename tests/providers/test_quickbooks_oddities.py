@@ -286,3 +286,31 @@ def test_an_invoice_that_was_voided_and_is_used_again_is_not_deleted() -> None:
 
     assert caught.value.code == "WB-PUSH-MISMATCH"
     assert bench.account.books.get("Invoice", voided.ref).row is not None
+
+
+@pytest.mark.parametrize("note", ["{}, pays in cash", "see {}; moved"])
+def test_a_customer_is_found_whatever_people_write_around_our_reference(
+    bench: QuickBooksBench, note: str
+) -> None:
+    bench.pushed("A-1")
+    ((record, row),) = bench.account.books.live("Customer")
+    bench.account.books.put(record, row | {"Notes": note.format(bench.a_payer().reference)})
+    bench.pass_time(30 * 86_400)
+
+    bench.pushed("A-2")
+
+    assert bench.payers() == 1
+
+
+def test_an_active_customer_counts_before_an_inactive_one_of_the_same_reference(
+    bench: QuickBooksBench,
+) -> None:
+    bench.pushed("A-1")
+    ((record, row),) = bench.account.books.live("Customer")
+    notes = f"merged into another, was {bench.a_payer().reference}"
+    name = f"{row['DisplayName']} (deleted)"
+    bench.account.books.add("Customer", row | {"DisplayName": name, "Active": False, "Notes": notes})
+
+    pushed = bench.adapter().push_one(bench.a_draft("A-2"), PlainJournal())
+
+    assert pushed.payer.external_id == record.id

@@ -60,11 +60,11 @@ class Payers:
 
     def find(self, bodies: Sequence[Document]) -> list[Outcome | None]:
         """Our customers among those of these names, active or not."""
-        by_notes = {notes: row for row in self._rows(bodies) if (notes := text(row, "Notes"))}
-        return [_found(by_notes, body["customer"]["Notes"]) for body in bodies]
+        rows = self._rows(bodies)
+        return [_found(rows, body["customer"]["Notes"]) for body in bodies]
 
     def _rows(self, bodies: Iterable[Document]) -> list[Document]:
-        """An active customer comes last, and counts."""
+        """An active customer comes first, and counts."""
         wanted = sorted(
             {f"{name}{end}" for body in bodies for name in body["names"] for end in ("", _DELETED)}
         )
@@ -75,12 +75,13 @@ class Payers:
                 "Customer", f"where DisplayName in ({quoted(some)}) and Active in (true, false)"
             )
         ]
-        return sorted(rows, key=lambda row: row.get("Active") is not False)
+        return sorted(rows, key=lambda row: row.get("Active") is False)
 
 
-def _found(rows: dict[str, Document], reference: str) -> Outcome | None:
-    for notes, row in rows.items():
-        if reference not in notes.split():
+def _found(rows: Sequence[Document], reference: str) -> Outcome | None:
+    """Whatever people wrote around our reference."""
+    for row in rows:
+        if reference not in (text(row, "Notes") or ""):
             continue
         if row.get("Active") is False:
             return StepStuck(
