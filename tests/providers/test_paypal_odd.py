@@ -71,3 +71,18 @@ def test_a_row_that_may_be_late_takes_no_refund_away(bench: PayPalBench) -> None
     assert sorted(one.ref for one in seen) == sorted(refs)
     assert bench.network.seen["GET /v2/invoicing/invoices/{id}"] == before
     assert all(FactKind.PAYMENT in one.covers and FactKind.REFUND not in one.covers for one in seen)
+
+
+def test_an_invoice_that_comes_back_to_a_state_is_news_again(bench: PayPalBench) -> None:
+    ref = pushed(bench)
+    bench.clock.wait(60)
+    cursor = bench.adapter().changed(None).cursor
+    told = []
+    for deed in (bench.account.record, bench.account.reverse, bench.account.record):
+        deed(ref)
+        bench.clock.wait(900)
+        pages = follow(bench, cursor)
+        cursor = pages[-1].cursor
+        told += [hint.event_id for page in pages for hint in page.hints]
+
+    assert len(told) == len(set(told)) == 2

@@ -112,7 +112,10 @@ class Feed:
 
     def _hinted(self, cursor: Cursor, page: Page, following: str) -> Changes:
         names = {_name(row): row["id"] for row in page.rows}
-        hints = tuple(Hint(name, ref, kind=cursor.at) for name, ref in names.items() if _new(name, cursor))
+        poll = moment(cursor.since)  # an invoice may come back to a state that was told long ago
+        hints = tuple(
+            Hint(f"{name}@{poll}", ref, kind=cursor.at) for name, ref in names.items() if _new(name, cursor)
+        )
         cursor = cursor.seen(names)
         if page.rows and cursor.page < page.pages:
             return Changes(replace(cursor, page=cursor.page + 1).document(), hints=hints, more=True)
