@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from daemon.errors import Garbled
 from daemon.model import Carried
-from daemon.providers.quickbooks.api import TOO_LARGE, Api
+from daemon.providers.quickbooks.api import Api
 from daemon.providers.quickbooks.read import View, observe
+from daemon.providers.quickbooks.words import TOO_LARGE
 
 PAGE = 500
 
