@@ -133,7 +133,7 @@ def _parsed(raw: Mapping[str, Any]) -> InvoiceInput:
 
 def _line(line: LineInput, currency: str, position: int, alone: bool) -> NewLine:
     """The only line of an invoice is not counted: files have lines of their own."""
-    field = f"lines.{position}.amount"
+    field = f"lines.{position - 1}.amount"
     which = "" if alone else f"line {position} of the invoice: "
     try:
         net, tax = Money.parse(line.amount, currency), Money.parse(line.tax, currency)

@@ -222,7 +222,7 @@ def _default_reference(customer: records.Customer, plan: Plan) -> str:
 
 
 def _line(line: PlanLineInput, currency: str, position: int) -> NewLine:
-    field = f"lines.{position}.amount"
+    field = f"lines.{position - 1}.amount"
     net, tax = Money.parse(line.amount, currency), Money.parse(line.tax, currency)
     if tax.minor < 0:
         raise InvalidInput("WB-MONEY-AMOUNT", f"line {position}: the tax is negative", field=field)

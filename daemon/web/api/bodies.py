@@ -26,6 +26,10 @@ class NotJson(InvalidInput):
         super().__init__("WB-INPUT-JSON", f"the body: {reason}")
 
 
+class Misgiven(InvalidInput):
+    """A field of what was sent is wrong; `field` is as it was sent."""
+
+
 def read(model: type[M], raw: bytes) -> M:
     """The body as its model; raises InvalidInput that names the field, never a value."""
     text = _text(raw)
@@ -67,7 +71,7 @@ def told(model: type[BaseModel], error: ValidationError, whole: str) -> InvalidI
     field, reason = reasons.told(error, known, whole=whole)
     if error.errors(include_input=False, include_url=False)[0]["type"] == "json_invalid":
         return NotJson("it holds text that is not Unicode")
-    return InvalidInput("WB-INPUT", reason, field=field)
+    return Misgiven("WB-INPUT", reason, field=field)
 
 
 def camel(name: str) -> str:

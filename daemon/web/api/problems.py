@@ -22,7 +22,7 @@ from daemon.errors import (
     WispbillError,
 )
 from daemon.errors import Rejected as RemoteRejected
-from daemon.web.api.bodies import camel
+from daemon.web.api.bodies import Misgiven, camel
 
 STATUS = {
     "WB-NOT-FOUND": 404,
@@ -84,17 +84,14 @@ def problem(error: WispbillError, request_id: str) -> tuple[int, dict[str, str],
     """Status, headers and body."""
     status = status_of(error)
     entry = CATALOGUE.get(error.code, CATALOGUE["WB-INTERNAL"])
-    field = getattr(error, "field", None)
-    detail = error.message
-    if field and detail.startswith(f"{field}:"):
-        detail = camel(field) + detail[len(field) :]
+    field, detail = _named(error)
     shown = Problem(
         type=f"urn:wispbill:error:{error.code}",
         title=entry.sentence,
         status=status,
         code=error.code,
         detail=detail,
-        field=camel(field) if field else None,
+        field=field,
         actor=entry.actor,
         next_try=entry.next_try,
         request_id=request_id,
@@ -106,3 +103,12 @@ def problem(error: WispbillError, request_id: str) -> tuple[int, dict[str, str],
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return status, headers, json.dumps(shown.model_dump(mode="json", by_alias=True)).encode()
+
+
+def _named(error: WispbillError) -> tuple[str | None, str]:
+    """The field and what is wrong with it, in the API's names: the work below has snake_case ones."""
+    field: str | None = getattr(error, "field", None)
+    if field is None or isinstance(error, Misgiven):
+        return field, error.message
+    rest = error.message.removeprefix(f"{field}:")
+    return camel(field), error.message if rest == error.message else f"{camel(field)}:{rest}"
