@@ -39,6 +39,7 @@ MODULES = (
     "inbox",
     "events",
     "endpoints",
+    "alerts",
     "audit",
     "tokens",
     "keys",
