@@ -182,7 +182,8 @@ class World:
 
 
 @contextmanager
-def world(provider: str) -> Iterator[World]:
+def world(provider: str, *, fast: bool = False) -> Iterator[World]:
+    """`fast`: commits reach the disk some time, for tests that count requests alone."""
     clock, entropy = MovingClock(), SystemEntropy()
     if provider == "stripe":
         stripe = StripeDouble(clock, entropy, rates=False)
@@ -191,14 +192,14 @@ def world(provider: str) -> Iterator[World]:
     else:
         place = seat(provider, Ground(clock, entropy, Faults(), rates=False))
     transport = Counting(place if isinstance(place, StripeDouble) else place.double)
-    with folder() as path, _house(path, clock, transport) as built:
+    with folder() as path, _house(path, clock, transport, fast) as built:
         made = World(built, clock, transport, place)
         made.integration_id = _connect(built, provider, place)
         yield made
 
 
 @contextmanager
-def _house(path: Path, clock: MovingClock, transport: Counting) -> Iterator[House]:
+def _house(path: Path, clock: MovingClock, transport: Counting, fast: bool) -> Iterator[House]:
     entropy = SystemEntropy()
     stop = threading.Event()
 
@@ -213,6 +214,7 @@ def _house(path: Path, clock: MovingClock, transport: Counting) -> Iterator[Hous
         keys=MasterKeys({1: entropy.bytes(32)}),
         make_wire=make_wire,
         migrating=True,
+        fast=fast,
     )
     writer = GroupWriter(built.store, lambda _within_s: None)
     writer.start()
