@@ -16,7 +16,7 @@ from daemon.store.tables import Integration, Invoice, Link, Secret, Step
 
 CHUNK = 500
 
-UNSENT = [state.value for state in SyncState if state is not SyncState.SYNCED]
+WAITING = [state.value for state in SyncState if state not in (SyncState.SYNCED, SyncState.FAILED)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def stuck_steps(
 
 
 def waiting_at(integration_id: str) -> Waiting:
-    return _sum((Link.integration_id == integration_id) & Link.state.in_(UNSENT))
+    return _sum((Link.integration_id == integration_id) & Link.state.in_(WAITING))
 
 
 def stranded(tenant_id: str | None) -> list[tuple[str, Waiting]]:
