@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from daemon.cli.output import camel
 from daemon.errors import CATALOGUE
-from daemon.model import Document
+from daemon.model import Document, event_types
 from daemon.providers import names, provider_class
 from daemon.providers.described import described
 
@@ -67,6 +68,83 @@ WEBHOOKS = {
 SPANS = {1: "second", 60: "minute", 3600: "hour", 86_400: "day", 30 * 86_400: "month"}
 
 
+EVENTS_HEAD = """# Events
+
+What happened, as a feed that is read (`wispbill events --after SEQ`) and as signed requests to endpoints
+(`wispbill endpoints add`). How endpoints are kept is in
+[operating.md](operating.md#events-to-the-platform).
+
+## The request
+
+`POST`, JSON, signed as [Standard Webhooks](https://www.standardwebhooks.com) say; any of their libraries
+verifies it.
+
+```
+webhook-id: wbv_01kjpwd6m0b5rp9h560p5008nj
+webhook-timestamp: 1772442000
+webhook-signature: v1,… v1,…
+```
+
+```json
+{
+  "id": "wbv_01kjpwd6m0b5rp9h560p5008nj",
+  "type": "invoice.paid",
+  "timestamp": "2026-03-02T09:00:00.000000Z",
+  "sequence": 4711,
+  "data": {
+    "tenantId": "wbt_…", "tenantReference": "wisp",
+    "customerId": "wbc_…", "customerReference": "C-1",
+    "invoiceId": "wbi_…", "invoiceNumber": "1001", "invoiceReference": "1001",
+    "total": "45.00", "currency": "EUR", "issuedOn": "2026-03-01", "dueOn": "2026-03-15",
+    "integrationId": "wbn_…", "provider": "stripe",
+    "from": "open", "to": "paid", "paid": "45.00", "due": "0.00",
+    "sentence": "…"
+  }
+}
+```
+
+- Answer 2xx within 20 seconds, once the event is stored. Anything else, a redirect too, is tried again:
+  after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h, a tenth earlier or later; `Retry-After` is
+  honoured up to a day. `410` means: tell me nothing more.
+- **At least once.** The same event has the same `webhook-id` and the same body at every try, and when it is
+  sent again by hand. Keep the ids that you have seen.
+- **In order, mostly.** Events come in the order of `sequence`. One that is not taken holds the later ones
+  back for five minutes, then steps aside. Where order matters go by `sequence`.
+- While an endpoint is down no event is given up: what waited comes, in order, when it is back.
+- During a rotation of the secret there are two signatures; either fits.
+- Parties stand in `data` where an event has them. Amounts are decimal strings, times are UTC, dates are the
+  tenant's. New facts may be added; none is renamed or taken away. Secrets and card data are never in it;
+  subscribers are named by reference (but a sentence may quote what a provider said).
+
+**Changes of service** (`service.*` but for `service.brake_…`) are commands: switch the service to what `to`
+says, then answer 2xx. They are told until that, daily in the end, and an alert says so after 15 minutes. A
+newer word about a customer takes the place of an older one that was not taken yet; do not act on one whose
+`sequence` is lower than the last that you acted on for this customer.
+
+## The feed
+
+`wispbill events --after SEQ --json` gives what follows; `next` is what to ask for next. A place is given
+once, after the event was committed, so that nothing appears behind a place that was read. After a restore
+of the database the feed leaps ahead by a million: go on from where you are. `--follow` goes on, a line for
+each event.
+
+## Types
+
+An endpoint may ask for single types (`--type invoice.paid`) or for all that begin alike (`--type
+invoice.*`). Every event may have `sentence`; beside the parties these facts stand in `data`:
+
+| type | what happened | facts |
+| --- | --- | --- |
+"""
+
+FACTS_HEAD = """
+## Facts
+
+| fact | what it is |
+| --- | --- |
+"""
+
+
 def errors_page() -> str:
     rows = (
         f"| `{code}` | {e.sentence} | {e.actor} | {e.next_try} |" for code, e in sorted(CATALOGUE.items())
@@ -120,7 +198,17 @@ def _limits(limits: list[Document], *, every: bool = False) -> str:
     )
 
 
-PAGES = {"errors.md": errors_page, "providers.md": providers_page}
+def events_page() -> str:
+    rows = [
+        f"| `{row.name}` | {row.sentence} | {', '.join(f'`{camel(name)}`' for name in row.facts)} |"
+        for row in event_types.CATALOGUE
+    ]
+    used = {name for row in event_types.CATALOGUE for name in row.facts}
+    facts = [f"| `{camel(name)}` | {event_types.FACTS[name]} |" for name in sorted(used)]
+    return EVENTS_HEAD + "\n".join(rows) + "\n" + FACTS_HEAD + "\n".join(facts) + "\n"
+
+
+PAGES = {"errors.md": errors_page, "events.md": events_page, "providers.md": providers_page}
 
 
 def main() -> None:

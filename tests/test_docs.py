@@ -48,7 +48,7 @@ def make() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["errors.md", "providers.md"])
+@pytest.mark.parametrize("name", ["errors.md", "events.md", "providers.md"])
 def test_a_page_made_from_code_is_as_the_code_is(make: ModuleType, name: str) -> None:
     assert (ROOT / "docs" / name).read_text() == make.PAGES[name](), "run: python docs/make.py"
 

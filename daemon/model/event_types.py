@@ -131,17 +131,11 @@ CATALOGUE: tuple[EventType, ...] = (
         "service.brake_applied", "Too many cut-offs at once were held.", ("code", "count", "customers")
     ),
     EventType("service.brake_released", "A person let held cut-offs go.", ("code", "count", "customers")),
-    EventType(
-        "service.restored",
-        "A customer's service is better again: switch it, and answer 2xx once that is done.",
-        _SERVICE,
-    ),
-    EventType(
-        "service.*",
-        "A customer's service is now what the last word says: switch it, and answer 2xx once that is done. "
-        "Told again until then.",
-        _SERVICE,
-    ),
+    EventType("service.warned", "A customer is warned of a cut; the service runs on.", _SERVICE),
+    EventType("service.throttled", "A customer's service is to be slowed down.", _SERVICE),
+    EventType("service.suspended", "A customer's service is to be cut off.", _SERVICE),
+    EventType("service.restored", "A customer's service is to be as good as `to` says again.", _SERVICE),
+    EventType("service.*", "A customer's service is to be as `to` says.", _SERVICE),
     EventType(
         "dunning.restarted", "The invoice is overdue again, and dunning begins anew.", ("due", "currency")
     ),
