@@ -51,10 +51,10 @@ def run(wishes: Wishes, tell: Callable[[Document], None]) -> None:
     """Serve until a signal; `tell` is called once, with everything up. Raises InvalidInput or OSError."""
     if wishes.keys and "stripe" not in wishes.providers:
         raise InvalidInput("WB-INPUT", "a key is Stripe's, which is not served", field="key")
+    stands = _put_up(wishes)
     stopped = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stopped.set())
-    stands = _put_up(wishes)
     try:
         tell(_facts(stands, wishes.all_keys))
         stopped.wait()

@@ -102,7 +102,7 @@ def test_the_example_says_restart_at_exactly_the_keys_that_need_one():
     }
 
 
-@pytest.mark.parametrize("name", ["demo.toml", "tests.toml"])
+@pytest.mark.parametrize("name", ["tests.toml"])
 def test_the_other_configurations_load_and_take_ports_of_their_own(name):
     settings = load(CONFIG / name, {})
 
