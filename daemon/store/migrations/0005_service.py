@@ -9,7 +9,10 @@ import peewee as pw
 DDL = """
 ALTER TABLE link ADD COLUMN provider_due_on TEXT;
 ALTER TABLE link ADD COLUMN told_at BIGINT;
-CREATE INDEX customer_tenant_id_service_status ON customer (tenant_id, service_status);
+CREATE INDEX customer_tenant_id_service_status_id ON customer (tenant_id, service_status, id);
+DROP INDEX invoice_tenant_id_payment_status_due_on;
+CREATE INDEX invoice_tenant_id_payment_status_due_on_customer_id
+    ON invoice (tenant_id, payment_status, due_on, customer_id);
 CREATE TABLE debt (
     invoice_id TEXT PRIMARY KEY REFERENCES invoice (id),
     tenant_id TEXT NOT NULL REFERENCES tenant (id),

@@ -32,7 +32,7 @@ class Customer(Table):
     class Meta:
         indexes = (
             (("tenant_id", "reference"), True),
-            (("tenant_id", "service_status"), False),
+            (("tenant_id", "service_status", "id"), False),
         )
 
 

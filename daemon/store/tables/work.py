@@ -39,7 +39,7 @@ class Invoice(Table):
         indexes = (
             (("tenant_id", "number"), True),
             (("tenant_id", "reference"), True),
-            (("tenant_id", "payment_status", "due_on"), False),
+            (("tenant_id", "payment_status", "due_on", "customer_id"), False),
         )
 
 
