@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from daemon.errors import Garbled
 from daemon.model import Asked, Changes, Document, FactKind
 from tests.providers.paypal_bench import PayPalBench
 from tests.providers.test_paypal_reading import pushed
@@ -86,3 +87,14 @@ def test_an_invoice_that_comes_back_to_a_state_is_news_again(bench: PayPalBench)
         told += [hint.event_id for page in pages for hint in page.hints]
 
     assert len(told) == len(set(told)) == 2
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_proxys_page_does_not_take_the_account_for_lost(bench: PayPalBench, status: int) -> None:
+    bench.adapter().changed(None)  # there is a token
+    bench.network.instead = lambda request: (
+        None if "token" in request.url.path else httpx.Response(status, html="<html>blocked</html>")
+    )
+
+    with pytest.raises(Garbled):
+        bench.adapter().changed(None)

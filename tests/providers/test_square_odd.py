@@ -135,3 +135,12 @@ def test_an_invoice_that_the_office_changed_is_not_withdrawn_by_a_look_for_its_o
 
     with pytest.raises(StepStuck, match="another total"):
         bench.adapter()._pusher._find_order(body)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_proxys_page_does_not_take_the_account_for_lost(status: int) -> None:
+    bench = SquareBench()
+    bench.network.always = httpx.Response(status, html="<html>blocked</html>")
+
+    with pytest.raises(Garbled):
+        bench.adapter().changed(None)

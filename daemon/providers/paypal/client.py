@@ -124,7 +124,8 @@ def raise_for_paypal(reply: Reply) -> None:
     if 200 <= reply.status_code < 300:
         return
     fault = _fault(reply)
-    if not fault and reply.status_code in _REFUSALS:
+    page = reply.status_code == 401 and bool(reply.body.strip())
+    if not fault and (page or reply.status_code in _REFUSALS):
         raise Garbled(f"{PARTY} answered {reply.status_code} without saying why", party=PARTY)
     detail = _first_detail(fault)
     code = detail.get("issue") or fault.get("name") or fault.get("error")

@@ -103,8 +103,9 @@ class Api:
         if 200 <= reply.status_code < 300:
             return
         fault, codes = _fault(reply)
-        if not fault and reply.status_code in (400, 404, 409, 422):
-            # Final only in Square's own words: what is cut off, or a proxy's page, refuses nothing.
+        if not fault and (reply.status_code in (400, 404, 409, 422) or _is_refusal_by_page(reply)):
+            # Final only in Square's own words: what is cut off, or a proxy's page, refuses nothing, and
+            # parks no account until a person comes.
             raise Garbled(f"{PARTY} answered {reply.status_code} without saying why", party=PARTY)
         told = str(fault.get("detail") or fault.get("code") or f"answered {reply.status_code}")
         message = told.replace(self._token.get_secret_value(), "…")[:500]
@@ -184,6 +185,10 @@ def _document(reply: Reply) -> Document:
     if document.get("errors"):
         raise Garbled("Square answered with data and errors at once", party=PARTY)
     return document
+
+
+def _is_refusal_by_page(reply: Reply) -> bool:
+    return reply.status_code in (401, 403) and bool(reply.body.strip())
 
 
 def _meaning(status: int, codes: frozenset[str]) -> int:
