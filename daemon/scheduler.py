@@ -23,7 +23,7 @@ from daemon.house import House
 from daemon.jobs import keepalive
 from daemon.jobs.bill import bill
 from daemon.jobs.enforce import enforce
-from daemon.jobs.notify import Alarm, deliver, notify
+from daemon.jobs.notify import TURN, Alarm, deliver, notify
 from daemon.jobs.pull import pull
 from daemon.jobs.push import push
 from daemon.jobs.sweep import due_for_sweep, sweep
@@ -210,14 +210,19 @@ class Scheduler:
     def _run(self, integration_id: str, verb: str) -> None:
         try:
             if verb == NOTIFY:
-                with self._house.store.session():
-                    deliver(self._house, integration_id)
+                self._deliver(integration_id)
             else:
                 visit(self._house, integration_id, verb, VISITS[verb])
         except StoreError as error:
             log.error(f"{verb}.store_failed", integration=integration_id, code=error.code, text=error.message)
         except Exception:
             log.exception(f"{verb}.failed", integration=integration_id)
+
+    def _deliver(self, endpoint_id: str) -> None:
+        """A turn; another one follows at once, behind the other endpoints, where it was too short."""
+        with self._house.store.session():
+            if deliver(self._house, endpoint_id) >= TURN:
+                self._enlist(NOTIFY, [endpoint_id])
 
     # --- the clock ------------------------------------------------------------------------------------
 

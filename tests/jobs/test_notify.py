@@ -11,8 +11,12 @@ from datetime import timedelta
 import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from daemon.beats import Beats
+from daemon.clock import SystemClock
 from daemon.house import House
 from daemon.jobs.notify import deliver, notify, send_test
+from daemon.scheduler import Scheduler
+from daemon.settings import Settings
 from daemon.store import deliveries, endpoints, events, records
 from daemon.store.deliveries import Delivery, DeliveryState
 from daemon.store.endpoints import EndpointState
@@ -533,3 +537,27 @@ def test_nothing_that_is_secret_is_logged_or_kept_of_an_answer(
     assert kept
     for hidden in (secret, secret.removeprefix("whsec_"), signature, "abcdef", "/wispbill"):
         assert hidden not in said
+
+
+# --- in the daemon ------------------------------------------------------------------------------------
+
+
+def test_the_daemon_tells_a_long_queue_without_waiting_for_the_next_tick(
+    house: House, tenant: records.Tenant, platform: Platform
+) -> None:
+    an_endpoint(house, tenant.id)
+    happens(house, tenant.id, *range(160))
+    house.clock = house.store.clock = SystemClock()
+    house.settings = Settings(
+        daemon={"state_dir": str(house.settings.daemon.state_dir)}, notify={"every": "1h"}
+    )
+    scheduler = Scheduler(house, Beats(house.clock))
+    scheduler.start()
+    try:
+        until = house.clock.monotonic() + 20
+        while len(platform.told) < 160 and house.clock.monotonic() < until:
+            house.clock.wait(0.02)
+    finally:
+        assert scheduler.stop(10)
+
+    assert platform.numbers == list(range(160))

@@ -6,6 +6,6 @@
 """
 
 from daemon.jobs.notify.alerting import Alarm
-from daemon.jobs.notify.delivering import deliver, notify, send_test
+from daemon.jobs.notify.delivering import TURN, deliver, notify, send_test
 
-__all__ = ["Alarm", "deliver", "notify", "send_test"]
+__all__ = ["TURN", "Alarm", "deliver", "notify", "send_test"]
