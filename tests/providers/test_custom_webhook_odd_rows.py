@@ -98,3 +98,17 @@ def test_a_look_up_needs_the_path_of_the_id() -> None:
 
     with pytest.raises(ValidationError, match=r"paths\.external_id is needed"):
         CustomSettings.model_validate(json_settings(status=changed))
+
+
+@pytest.mark.parametrize(
+    "after", [httpx.Response(404, json={}), httpx.Response(200, json=a_status(status="gone"))]
+)
+def test_who_withdraws_an_invoice_by_deleting_it_has_withdrawn_it(
+    bench: CustomBench, after: httpx.Response
+) -> None:
+    words = {"status": json_settings()["status"] | {"words": {"open": "open", "gone": "deleted"}}}
+    bench.network.instead = [httpx.Response(200, json=a_status()), httpx.Response(200, json={}), after]
+
+    seen = bench.adapter(**words).void("inv_1", PlainJournal())
+
+    assert (seen.status, seen.covers) == (DocStatus.VOID, frozenset())

@@ -20,11 +20,11 @@ class Voider:
         self._client, self._reader, self._status, self._void = client, reader, status, void
 
     def void(self, ref: str, journal: Journal, now: datetime) -> Observation:
-        """Raises Rejected where something is paid, or the other side refuses."""
+        """Raises Rejected where something is paid, or the other side refuses. Some withdraw by deleting."""
         event = {"type": VOID, "timestamp": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "data": {"invoice": ref}}
         body = {"ref": ref, "text": mapping.dumps(event)}
         journal.once("void", body, self._send, self._is_void, lag_s=0)
-        seen = self._read(ref)
+        seen = self._read_or_gone(ref)
         if seen.status is not DocStatus.VOID:
             raise Garbled(f"{PARTY} took the withdrawal, and the invoice is not void", party=PARTY)
         return seen
@@ -43,7 +43,16 @@ class Voider:
         return {}
 
     def _is_void(self, body: Document) -> Document | None:
-        return {} if self._read(body["ref"]).status is DocStatus.VOID else None
+        return {} if self._read_or_gone(body["ref"]).status is DocStatus.VOID else None
+
+    def _read_or_gone(self, ref: str) -> Observation:
+        """After the withdrawal was sent: what is gone is void."""
+        gone = Observation(ref, DocStatus.VOID, covers=frozenset())
+        try:
+            seen = self._read(ref)
+        except Missing:
+            return gone
+        return gone if seen.status is DocStatus.MISSING else seen
 
     def _read(self, ref: str) -> Observation:
         reply = self._client.get(self._status.url_template, {self._status.ref_is: ref})
