@@ -16,7 +16,7 @@ from daemon.providers.contract import PlainJournal, PlainJournals
 from daemon.providers.quickbooks import feed
 from daemon.providers.quickbooks.api import Api
 from daemon.providers.quickbooks.drafts import read_note
-from daemon.providers.quickbooks.read import View, observe
+from daemon.providers.quickbooks.read import View, moment, observe, version_of
 from daemon.sandbox.quickbooks import service
 from daemon.wire import HttpWire
 from daemon.wire.departure import leaving_by
@@ -314,3 +314,12 @@ def test_an_active_customer_counts_before_an_inactive_one_of_the_same_reference(
     pushed = bench.adapter().push_one(bench.a_draft("A-2"), PlainJournal())
 
     assert pushed.payer.external_id == record.id
+
+
+def test_a_version_or_a_time_beyond_all_numbers_is_none() -> None:
+    """What no database takes would undo the transaction of a whole page, each time again."""
+    assert [version_of({"SyncToken": text}) for text in ("7", "9" * 19, "9" * 5000, "", "x")] == [
+        7,
+        *[None] * 4,
+    ]
+    assert moment("0001-01-01T00:00:00+14:00") is None

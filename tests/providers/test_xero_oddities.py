@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -131,3 +134,38 @@ def test_a_write_whose_token_took_too_long_to_renew_is_not_repeated_under_its_ol
     with leaving_by(bench.clock.monotonic() + 30), pytest.raises(Throttled):
         api.write("PUT", "Contacts", body=body, key="key-1")
     assert bench.payers() == 0
+
+
+ODD = [None, True, -1, 10**30, Decimal("1E+999999"), Decimal("0.001"), "x", "/Date(999999999999999)/", [], {}]
+ODD += [["a"], {"a": 1}, [{"a": 1}], "1e999999", "2026-99-99"]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    found = [path] if path else []
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, one in inner:
+        found += places(one, (*path, name))
+    return found
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:30])
+def test_anything_in_any_place_is_garbled_or_can_be_stored(odd: Any) -> None:
+    """What cannot be stored would undo the transaction of a whole page, each time again."""
+    payment = {"PaymentID": NOTE, "Date": "/Date(1773619200000+0000)/", "Amount": Decimal("45.00")}
+    note = {"CreditNoteID": NOTE, "AppliedAmount": Decimal("1.00"), "Date": "/Date(1773619200000+0000)/"}
+    document = a_document(
+        Payments=[payment | {"BatchPaymentID": NOTE}], CreditNotes=[note], AmountPaid=Decimal("45.00")
+    )
+    for *way, last in places(document):
+        changed = copy.deepcopy(document)
+        at = changed
+        for name in way:
+            at = at[name]
+        at[last] = odd
+        try:
+            seen = observe(changed)
+        except Garbled:
+            continue
+        texts = [seen.number, seen.our_reference, seen.payer_ref, *(one.transaction_id for one in seen.facts)]
+        assert json.dumps(seen.raw) and all(one is None or isinstance(one, str) for one in texts)
+        assert all(abs(one.amount.minor) < 2**63 for one in seen.facts)

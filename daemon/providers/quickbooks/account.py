@@ -105,7 +105,7 @@ def _term(api: Api, settings: QuickBooksSettings) -> list[str]:
 
 
 def _currencies(api: Api, prefs: Document, settings: QuickBooksSettings) -> tuple[tuple[str, ...], list[str]]:
-    chosen = prefs.get("CurrencyPrefs") or {}
+    chosen = part(prefs, "CurrencyPrefs")
     home, several = value_of(chosen.get("HomeCurrency")), chosen.get("MultiCurrencyEnabled") is True
     faults = []
     if home is not None and home != settings.home_currency:
@@ -129,7 +129,7 @@ def _notes(prefs: Document) -> tuple[str, ...]:
             "Automated sales tax is on: QuickBooks reckons the tax, and an invoice on which it reckons "
             "otherwise than you is not sent."
         )
-    forms = prefs.get("SalesFormsPrefs") or {}
+    forms = part(prefs, "SalesFormsPrefs")
     if forms.get("AutoApplyCredit") or forms.get("AutoApplyPayments"):
         notes.append("Credits are applied by themselves: a fresh invoice may be paid at once.")
     closed = part(prefs, "AccountingInfoPrefs").get("BookCloseDate")

@@ -28,6 +28,8 @@ _PAYMENT_KEPT = (*_KEPT, "Line", "PaymentRefNum")
 _APP = {Mode.LIVE: "https://app.qbo.intuit.com", Mode.SANDBOX: "https://app.sandbox.qbo.intuit.com"}
 SETTLING = frozenset({FactKind.PAYMENT, FactKind.CREDIT})
 ZERO = Decimal(0)
+_VERSION = 18
+"""Digits of a number that any database takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +105,17 @@ def currency_of(doc: Document, view: View) -> str:
 
 def version_of(doc: Document) -> int | None:
     text = doc.get("SyncToken")
-    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else None
+    counts = isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= _VERSION
+    return int(text) if counts and isinstance(text, str) else None
 
 
 def moment(text: object) -> datetime | None:
     """A time with an offset, with or without a colon, in UTC."""
     try:
         at = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
+        return at.astimezone(UTC) if at is not None and at.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return at.astimezone(UTC) if at is not None and at.tzinfo is not None else None
 
 
 def links(doc: Document, view: View) -> Links:

@@ -15,6 +15,7 @@ from daemon.money import Money, exponent
 from daemon.providers.xero.words import PARTY, refused
 
 MAX_LINE = Decimal("9999999999.99")
+_ABSURD = Decimal(10) ** 15
 _DATE = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/", re.ASCII)
 _QUOTED = re.compile(r'"(UnitAmount|TaxAmount|Quantity|Amount)": "(-?\d{1,12}(?:\.\d{1,4})?)"', re.ASCII)
 
@@ -49,7 +50,7 @@ def to_text(money: Money) -> str:
 
 
 def amount(doc: Document, name: str) -> Decimal:
-    """What is absent or null counts as 0; raises Garbled where it is no number."""
+    """What is absent or null counts as 0; raises Garbled where it is no number, or larger than any amount."""
     value = doc.get(name)
     if value is None:
         return Decimal(0)
@@ -57,7 +58,7 @@ def amount(doc: Document, name: str) -> Decimal:
         if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
             raise InvalidOperation
         number = Decimal(value)
-        if not number.is_finite():
+        if not number.is_finite() or abs(number) >= _ABSURD:
             raise InvalidOperation
     except InvalidOperation as error:
         raise Garbled(f"Xero's {name} is not a number", party=PARTY) from error
@@ -79,7 +80,10 @@ def moment(doc: Document, name: str) -> datetime | None:
     """`/Date(1583945852373+0000)/`: milliseconds since 1970 in UTC, whatever zone stands behind them."""
     value = doc.get(name)
     match = _DATE.fullmatch(value) if isinstance(value, str) else None
-    return from_micros(int(match[1]) * 1000) if match else None
+    try:
+        return from_micros(int(match[1]) * 1000) if match else None
+    except OverflowError:
+        return None
 
 
 def day(doc: Document, name: str) -> date | None:

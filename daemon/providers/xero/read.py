@@ -68,7 +68,7 @@ def observe(doc: Document, short_code: str = "", *, pay_url: str | None = None) 
         facts=_added([*_cash(doc, currency), *_credits(doc, currency)]),
         covers=_covers(doc) if is_told else frozenset(),
         as_of=moment(doc, "UpdatedDateUTC"),
-        number=doc.get("InvoiceNumber"),
+        number=_text(doc, "InvoiceNumber"),
         our_reference=reference if is_our_reference(reference) else None,
         payer_ref=_contact_id(contact),
         due_on=day(doc, "DueDate"),
@@ -82,6 +82,11 @@ def _contact_id(contact: object) -> str | None:
     return ref.lower() if isinstance(ref, str) and ref else None
 
 
+def _text(doc: Document, name: str) -> str | None:
+    value = doc.get(name)
+    return value if isinstance(value, str) and value else None
+
+
 def view_url(ref: str, short_code: str) -> str | None:
     return f"https://go.xero.com/app/{short_code}/invoicing/view/{ref}" if short_code else None
 
@@ -91,7 +96,7 @@ def scrubbed(doc: Document) -> Document:
     kept = {name: plain(doc[name]) for name in _KEPT if doc.get(name) is not None}
     contact = doc.get("Contact")
     if isinstance(contact, dict) and contact.get("ContactID"):
-        kept["Contact"] = {"ContactID": contact["ContactID"]}
+        kept["Contact"] = {"ContactID": plain(contact["ContactID"])}
     for name, parts in _PIECES.items():
         if isinstance(doc.get(name), list):
             kept[name] = [
@@ -119,7 +124,7 @@ def _cash(doc: Document, currency: str) -> Iterator[Fact]:
                 "PaymentID",
                 "Amount",
                 currency,
-                transaction_id=row.get("BatchPaymentID"),
+                transaction_id=_text(row, "BatchPaymentID"),
             )
     for name, method in (("Prepayment", "prepayment"), ("Overpayment", "overpayment")):
         for row in _listed(doc, f"{name}s"):
