@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -16,8 +17,10 @@ from daemon.house import House
 from daemon.jobs import push as push_module
 from daemon.jobs.bill import bill
 from daemon.model import SyncState
+from daemon.model.dunning import ServiceStatus
 from daemon.scheduler import Scheduler
-from daemon.store import integrations, invoices, links, records, runs, tenants
+from daemon.settings import Settings
+from daemon.store import customers, events, integrations, invoices, links, records, runs, service, tenants
 from tests.builders import Builders
 from tests.fakes import Lines, Shop
 from tests.recurring import a_plan, subscribe
@@ -82,6 +85,35 @@ def test_what_is_due_is_pushed_and_what_was_paid_is_seen(
     scheduler.wake("pull")
 
     eventually(lambda: invoices.get(None, invoice.id).payment_status == "paid")
+
+
+def test_who_pays_is_restored_by_the_wake_of_the_pull_that_sees_it(
+    house: House, make: Builders, shop: Shop, wall: JumpingClock
+) -> None:
+    """The schedule itself would come an hour later."""
+    house.settings = Settings(
+        daemon={"state_dir": str(house.settings.daemon.state_dir)}, enforce={"every": "1h"}
+    )
+    scheduler = Scheduler(house, Beats(wall))
+    house.wake = scheduler.wake
+    integration = make.an_integration()
+    link = make.a_link(integration, make.a_customer(tenant_of(integration)))
+    scheduler.start()
+    try:
+        eventually(lambda: is_synced(link) and runs.last("enforce") is not None)
+        eventually(lambda: integrations.get(None, integration.id).cursor is not None)
+        person = customers.get(link.tenant_id, link.customer_id)
+        cut = partial(service.move, person, ServiceStatus.SUSPENDED, "Overdue.", cut=True, actor="test")
+        house.store.write("test", lambda: cut(at=house.clock.now()))
+
+        shop.accounts[integration.id].pays(links.get(link.id).external_id or "")
+        house.store.write("test", lambda: integrations.update(integration.id, next_poll_at=house.clock.now()))
+        scheduler.wake("pull")
+
+        eventually(lambda: customers.get(link.tenant_id, person.id).service_status == "active")
+        assert len(events.latest(types=["service.restored"])) == 1
+    finally:
+        assert scheduler.stop(10)
 
 
 def test_a_connection_that_was_not_tested_for_a_day_is_tested(
