@@ -44,6 +44,15 @@ def test_one_invoice_that_answers_nonsense_keeps_no_other_from_being_told(bench:
     assert told == ["inv_2"]
 
 
+def test_a_maintenance_page_is_not_asked_for_once_for_each_invoice(bench: CustomBench) -> None:
+    bench.network.always = httpx.Response(200, html="<html>back soon</html>")
+
+    with pytest.raises(Garbled):
+        list(bench.adapter().pull([Asked(f"inv_{n}") for n in range(100)]))
+
+    assert len(bench.network.requests) == 20
+
+
 def test_invoices_of_their_own_in_the_list_of_changes_are_not_ours(bench: CustomBench) -> None:
     adapter = bench.adapter(**by_reference())
     cursor = adapter.changed(None).cursor

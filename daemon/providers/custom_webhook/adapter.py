@@ -44,6 +44,10 @@ from daemon.providers.custom_webhook.status import Reader, believably_dated
 from daemon.providers.custom_webhook.verbs import Voider
 
 
+GIVES_UP = 20
+"""So many unreadable answers in a row are a maintenance page, not odd invoices."""
+
+
 class CustomWebhook(Provider):
     name: ClassVar[str] = "custom_webhook"
     label: ClassVar[str] = "Custom system"
@@ -105,12 +109,17 @@ class CustomWebhook(Provider):
 
     def pull(self, asked: Sequence[Asked]) -> Iterator[Observation]:
         faults: list[Garbled | Rejected] = []
+        in_a_row = 0
         for ref in dict.fromkeys(one.ref for one in asked):
             try:
                 seen = self._read(ref)
             except (Garbled, Rejected) as error:  # one that cannot be read keeps no other from being told
                 faults.append(error)
+                in_a_row += 1
+                if in_a_row >= GIVES_UP:
+                    break
             else:
+                in_a_row = 0
                 yield seen
         if faults:
             raise faults[0]
