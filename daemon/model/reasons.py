@@ -30,7 +30,7 @@ _REASONS: dict[str, Callable[[Context], str]] = {
     "less_than_equal": lambda ctx: f"it is {ctx['le']} at most",
     "literal_error": lambda ctx: f"it is one of {ctx['expected']}",
     "enum": lambda ctx: f"it is one of {ctx['expected']}",
-    "value_error": lambda ctx: str(ctx["error"]),
+    "value_error": lambda ctx: str(ctx.get("error") or ctx.get("reason") or "it is not right"),
 }
 
 

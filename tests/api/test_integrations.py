@@ -11,7 +11,7 @@ from daemon.model import IntegrationState, Mode
 from daemon.providers import provider_class
 from daemon.sandbox.faults import Fault, FaultKind
 from daemon.store import apps, audit, integrations
-from daemon.store.secrets import CREDENTIALS
+from daemon.store.secrets import CLIENT_SECRET
 from daemon.web.api import connecting
 from tests.api.asking import KEY, OTHER_KEY, Office
 
@@ -124,7 +124,7 @@ def test_where_consent_is_needed_the_answer_is_where_to_give_it(office: Office) 
             now=office.clock.now(),
             entropy=office.house.entropy,
         )
-        office.house.safe.put(made, CREDENTIALS, {"client_secret": "canary-of-the-app"})
+        office.house.safe.put(made, CLIENT_SECRET, {"client_secret": "canary-of-the-app"})
 
     office.house.store.write("test", work)
     body = {"provider": "xero"}
@@ -133,7 +133,7 @@ def test_where_consent_is_needed_the_answer_is_where_to_give_it(office: Office) 
     assert first.json["consentUrl"].startswith("https://")
     again = office.ask("POST", f"{OWN}/setup", body, idempotency_key="c-1")
     assert again.json["consentUrl"] != first.json["consentUrl"], "a link is for one use, and is not kept"
-    got = office.ask("POST", f"{OWN}/setup", body | {"credentials": {"a": "b"}})
+    got = office.ask("POST", f"{OWN}/setup", {"provider": "quickbooks", "credentials": {"a": "canary"}})
     assert (got.status, got.json["field"]) == (422, "credentials")
     assert b"canary" not in office.everything
 

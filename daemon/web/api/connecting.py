@@ -42,9 +42,9 @@ def setup(request: Request, customer_id: str | None) -> Answer:
     """Of the customer's own integration, or of the tenant's default."""
     body = request.given(given.SetupGiven)
     kind = provider_class(body.provider)
-    there = integrations.at_place(request.tenant.id, customer_id)
-    if kind.oauth is not None and not kind.mints:
+    if kind.oauth is not None and (body.credentials is None or not kind.mints):
         return _consent(request, customer_id)
+    there = integrations.at_place(request.tenant.id, customer_id)
     if there is not None:
         raise InvalidInput("WB-INTEGRATION-TAKEN", f"{there.provider} is connected there")
     if body.credentials is None:

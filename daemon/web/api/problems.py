@@ -22,6 +22,7 @@ from daemon.errors import (
     WispbillError,
 )
 from daemon.errors import Rejected as RemoteRejected
+from daemon.log import scrub
 from daemon.web.api.bodies import Misgiven, camel
 
 STATUS = {
@@ -90,8 +91,8 @@ def problem(error: WispbillError, request_id: str) -> tuple[int, dict[str, str],
         title=entry.sentence,
         status=status,
         code=error.code,
-        detail=detail,
-        field=field,
+        detail=scrub(detail),
+        field=scrub(field) if field else None,
         actor=entry.actor,
         next_try=entry.next_try,
         request_id=request_id,
