@@ -43,7 +43,6 @@ from daemon.providers.custom_webhook.setup import (
 from daemon.providers.custom_webhook.status import Reader, believably_dated
 from daemon.providers.custom_webhook.verbs import Voider
 
-
 GIVES_UP = 20
 """So many unreadable answers in a row are a maintenance page, not odd invoices."""
 
