@@ -9,6 +9,9 @@ import typer
 
 from daemon.errors import InvalidInput
 
+HTTPS_ONLY = ("paypal", "square")
+"""Take no other address for webhooks."""
+
 
 def register(app: typer.Typer) -> None:
     app.command("sandbox")(sandbox)
@@ -66,16 +69,18 @@ def instructions(providers: dict[str, Any]) -> list[str]:
     for name, facts in providers.items():
         control = f"{facts['control_url']}/control"
         lines += [f"Connect {name}:", *(f"  {line}" for line in _connecting(name, facts))]
-        lines += [f"  {_hooking(name, control, by_hand=facts['webhooks'] == 'by hand')}"]
+        lines += [f"  {line}" for line in _hooking(name, control, facts)]
         lines += [f"  curl {control}/standing   # what is in its books", ""]
     return [*lines, "Ctrl-C ends it."]
 
 
-def _hooking(name: str, control: str, *, by_hand: bool) -> str:
-    if by_hand:
-        return f'curl {control}/hook -d \'{{"url": "ADDRESS"}}\'   # where its webhooks go'
-    needs = "   # PayPal wants https: see --forward" if name == "paypal" else ""
-    return f"wispbill integrations webhook INTEGRATION{needs}"
+def _hooking(name: str, control: str, facts: dict[str, Any]) -> list[str]:
+    """How it learns where its webhooks go."""
+    registered = "wispbill integrations webhook INTEGRATION"
+    if facts["webhooks"] == "by the API":
+        return [registered + ("   # only https: see --forward" if name in HTTPS_ONLY else "")]
+    telling = "wispbill apps show APP" if facts["app"] else registered
+    return [f"{telling}   # tells the address", f'curl {control}/hook -d \'{{"url": "ADDRESS"}}\'']
 
 
 def _connecting(name: str, facts: dict[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import Any, Protocol
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from daemon.clock import SystemEntropy
 from daemon.errors import Unsupported
@@ -143,7 +143,7 @@ class ControlApp:
         if self._hook is None:
             raise BadRequest("this provider's webhooks are registered by its API")
         url = given.get("url")
-        if given.keys() != {"url"} or not isinstance(url, str):
+        if given.keys() != {"url"} or not isinstance(url, str) or not _may_be_told(url):
             raise BadRequest('{"url": "https://…"} is needed, or "" for nowhere')
         with self._double.lock:
             self._hook(url)
@@ -187,6 +187,12 @@ def _checked(given: Doc) -> Doc:
 
 def _is_amount(value: Any) -> bool:
     return type(value) is int and value > 0
+
+
+def _may_be_told(url: str) -> bool:
+    """An address that something can be posted to, or none."""
+    parts = urlsplit(url)
+    return not url or (parts.scheme in ("http", "https") and bool(parts.hostname))
 
 
 def _fault(entry: Doc) -> Fault:

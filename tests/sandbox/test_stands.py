@@ -147,7 +147,8 @@ def test_where_webhooks_go_is_entered_by_hand_only_where_no_api_does_it(
 ) -> None:
     answer = control.post("/hook", json={"url": f"{PUBLIC}/hook"})
     assert answer.status_code == (200 if stand.seat.provider in BY_HAND else 400)
-    assert control.post("/hook", json={"url": 1}).status_code == 400
+    for wrong in (1, "ADDRESS", "ftp://wispbill.example/hook", "https://[::1/hook"):
+        assert control.post("/hook", json={"url": wrong}).status_code == 400
     control.post("/hook", json={"url": ""})
 
 
