@@ -99,8 +99,10 @@ def test_what_was_refused_and_what_stands_still_are_exceptions(shell: Shell) -> 
     integration = shell.all_set()
     shell.an_invoice("1002", "100.00")
     shell.desk().open()
+    database.execute_sql("UPDATE link SET integration_id = (SELECT id FROM integration)")
     database.execute_sql(
-        "UPDATE link SET state = 'failed', fault_code = 'WB-PUSH-EXHAUSTED', fault_text = 'no'"
+        "UPDATE link SET state = 'failed', fault_code = 'WB-PUSH-EXHAUSTED', fault_text = 'no' "
+        "WHERE invoice_id = (SELECT id FROM invoice WHERE number = '1001')"
     )
     shell.ran("integrations", "pause", integration)
 

@@ -58,12 +58,13 @@ SETTLE = 'wispbill exceptions settle {id} --note "…"'
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What was sent, as far as it is not in the invoice. `payer` is asked for only where it matters, `zone`
-    is the tenant's."""
+    is the tenant's, `numbered_there` says that the provider gives numbers of its own."""
 
     payer: str | None
     zone: ZoneInfo
     payer_then: Callable[[], str | None]
     label: str
+    numbered_there: bool = False
 
 
 def differences(item: Applied, sent: Sent) -> Iterator[Found]:
@@ -198,8 +199,8 @@ def _strange(item: Applied, sent: Sent) -> Iterator[str]:
     seen, link, invoice = item.observation, item.subject.link, item.subject.invoice
     if seen.status is DocStatus.DRAFT:
         yield "it is a draft, which nobody is asked to pay"
-    if seen.number is not None and seen.number not in (invoice.number, link.external_number):
-        yield f"its number is {seen.number[:40]}, ours {invoice.number}"
+    if not sent.numbered_there and seen.number not in (None, "", invoice.number):
+        yield f"its number is {str(seen.number)[:40]}, ours {invoice.number}"
     if seen.our_reference is not None and link.reference not in (None, seen.our_reference):
         yield f"it carries the reference {seen.our_reference}, ours is {link.reference}"
     another = seen.payer_ref is not None and sent.payer not in (None, seen.payer_ref)

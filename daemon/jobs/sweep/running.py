@@ -299,7 +299,13 @@ def _sent(run: _Sweeping, item: Applied) -> Sent:
         zone=run.zone,
         payer_then=partial(sweeps.synced_payer, invoice.id),
         label=run.visit.provider.label,
+        numbered_there=_numbers_itself(run.visit.integration),
     )
+
+
+def _numbers_itself(row: records.Integration) -> bool:
+    """A customer's own system may; QuickBooks does where its owner wants it."""
+    return row.provider == "custom_webhook" or row.settings.get("numbering", "own") == "quickbooks"
 
 
 def _finish(run: _Sweeping) -> None:

@@ -25,11 +25,16 @@ SELECT i.id, i.total_minor, i.currency, i.payment_status, i.paid_minor, i.due_mi
 FROM invoice i
 LEFT JOIN link l ON l.invoice_id = i.id
 LEFT JOIN payment p ON p.invoice_id = i.id
-WHERE p.id IS NOT NULL OR i.payment_status <> 'open' OR i.paid_minor <> 0 OR i.due_minor <> i.total_minor
-   OR i.refunded_minor <> 0 OR l.doc_status NOT IN ('open', 'missing')
+WHERE (p.id IS NOT NULL OR i.payment_status <> 'open' OR i.paid_minor <> 0 OR i.due_minor <> i.total_minor
+   OR i.refunded_minor <> 0 OR l.doc_status NOT IN ('open', 'missing'))
+  AND NOT (i.payment_status = 'paid' AND i.paid_minor = i.total_minor AND i.due_minor = 0
+   AND i.refunded_minor = 0 AND i.total_minor > 0 AND l.doc_status IN ('open', 'paid')
+   AND (SELECT COUNT(*) FROM payment q WHERE q.invoice_id = i.id) = 1 AND p.kind = 'payment'
+   AND p.revision = 0 AND p.amount_minor = i.total_minor AND p.currency = i.currency)
 ORDER BY i.id, p.id
 """
-"""An invoice without payments that is plainly open needs no arithmetic."""
+"""One without payments that is plainly open, or with one payment of all of it that is plainly paid, needs no
+arithmetic here."""
 
 Columns = tuple[str, int, int, int]
 
