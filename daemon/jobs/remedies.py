@@ -30,6 +30,8 @@ def giving_again(owner_id: str) -> str:
     match kind_of(owner_id):
         case ids.APP:
             return f"wispbill apps secret {owner_id}"
+        case ids.ENDPOINT:
+            return f"wispbill endpoints rotate {owner_id}"
         case ids.GRANT:
             return f"wispbill integrations authorize {grants.get(owner_id).provider}"
         case ids.INTEGRATION:

@@ -539,6 +539,28 @@ def test_nothing_that_is_secret_is_logged_or_kept_of_an_answer(
         assert hidden not in said
 
 
+def test_an_endpoint_whose_secret_does_not_open_is_paused_and_a_rotation_heals_it(
+    house: House, tenant: records.Tenant, platform: Platform, clock: FrozenClock
+) -> None:
+    row, _ = an_endpoint(house, tenant.id, types=["bill.failed"])
+    house.store.db.execute_sql(
+        "UPDATE secret SET blob = ? WHERE owner_id = ?", (b"WB\x01" + b"0" * 60, row.id)
+    )
+    happens(house, tenant.id, 1)
+    run(house)
+    assert endpoints.get(row.id).state == EndpointState.PAUSED and platform.told == []
+
+    fresh = "whsec_" + "QUJD" * 11
+
+    def heal() -> None:
+        endpoints.rotate(house.safe, row, fresh, actor="test", now=clock.now())
+        endpoints.resume(endpoints.get(row.id), actor="test", now=clock.now())
+
+    house.store.write("test", heal)
+    run(house)
+    assert verified(platform.told[0], fresh)
+
+
 # --- in the daemon ------------------------------------------------------------------------------------
 
 
