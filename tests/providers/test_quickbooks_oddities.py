@@ -323,3 +323,18 @@ def test_a_version_or_a_time_beyond_all_numbers_is_none() -> None:
         *[None] * 4,
     ]
     assert moment("0001-01-01T00:00:00+14:00") is None
+
+
+def test_money_that_a_voided_invoice_frees_is_told_on_the_other_that_its_payment_settles(
+    bench: QuickBooksBench,
+) -> None:
+    """Nobody loses sight of it: what is left over of a payment is paid too much on the one it settles."""
+    first, second = bench.pushed("A-1"), bench.pushed("A-2")
+    payment = bench.account.pay_several({first: 4500, second: 4500})
+    bench.account.void(first)
+
+    gone, kept = bench.adapter().pull([Asked(first), Asked(second)])
+
+    assert (gone.status, gone.facts) == (DocStatus.VOID, ())
+    assert [(fact.external_id, fact.amount.minor) for fact in kept.facts] == [(payment, 9000)]
+    assert [one.paid for one in bench.account.standing()] == [0, 9000]

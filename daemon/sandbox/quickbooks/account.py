@@ -44,7 +44,7 @@ class QuickBooksAccount(Hands):
         row = record.row or next(v.row for v in reversed(record.versions) if v.row is not None)
         currency = (row.get("CurrencyRef") or {}).get("value", self.company.home_currency)
         sent = sum(ref == record.id for ref, _to in self.books.mails)
-        paid = _ZERO if record.row is None else row["TotalAmt"] - row["Balance"]
+        paid = _ZERO if record.row is None else row["TotalAmt"] - row["Balance"] + self._left_over(record.id)
         return Standing(
             ref=record.id,
             number=row.get("DocNumber") or "",
@@ -57,6 +57,12 @@ class QuickBooksAccount(Hands):
             status=self._status(record, row),
             sent=sent,
         )
+
+    def _left_over(self, ref: str) -> Decimal:
+        """What payments of this invoice alone brought beyond it: paid too much, or freed where another
+        invoice that they settled was voided."""
+        rows = [one.row for one in self.books.paying(ref) if one.row is not None]
+        return sum((row["UnappliedAmt"] for row in rows if set(receipts.invoices_of(row)) == {ref}), _ZERO)
 
     def _status(self, record: Record, row: Row) -> DocStatus:
         if record.row is None:
