@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from daemon.errors import BrakeApplied, Garbled, Rationed, Rejected, RemoteError
+from daemon.errors import BrakeApplied, Garbled, OutcomeUnknown, Rationed, Rejected, RemoteError
 from daemon.house import House
 from daemon.jobs.feed import HINTS, follow_feed, room_at
 from daemon.jobs.judging import judged, says_something
@@ -57,13 +57,13 @@ class Reading:
 
 
 def pull(visit: Visit) -> None:
-    """One run at one integration; raises the fault that ended it. A list of changes that is nonsense keeps
-    nothing from being read that is due, or hinted at."""
-    nonsense: RemoteError | None = None
+    """One run at one integration; raises the fault that ended it. A list of changes that is nonsense, or
+    does not answer, keeps nothing from being read that is due, or hinted at."""
+    trouble: RemoteError | None = None
     try:
         followed = follow_feed(visit)
-    except NONSENSE as error:
-        followed, nonsense = False, error
+    except (*NONSENSE, OutcomeUnknown) as error:
+        followed, trouble = False, error
     reading = _choose(visit)
     try:
         if reading.links:
@@ -72,8 +72,8 @@ def pull(visit: Visit) -> None:
         _polled(visit, followed)
         raise
     _polled(visit, followed, brake_off=_brake_is_over(visit))
-    if nonsense is not None:
-        raise nonsense
+    if trouble is not None:
+        raise trouble
 
 
 # --- reading ------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from daemon.errors import Garbled
+from daemon.errors import Garbled, OutcomeUnknown, RemoteError
 from daemon.house import House
 from daemon.model import Asked, Capabilities, Changes, Document, Hint, Observation
 from daemon.providers.memory import Memory
@@ -25,11 +25,11 @@ class Odd(Memory):
 
     can: ClassVar[Capabilities] = replace(Memory.can, pull_batch=1)
     nonsense: ClassVar[set[str]] = set()
-    lists: ClassVar[bool] = True
+    lists: ClassVar[RemoteError | None] = None
 
     def changed(self, cursor: Document | None) -> Changes:
-        if not self.lists:
-            raise Garbled("the list of changes is a login page")
+        if self.lists is not None:
+            raise self.lists
         return super().changed(cursor)
 
     def pull(self, asked: Sequence[Asked]) -> Iterator[Observation]:
@@ -40,7 +40,7 @@ class Odd(Memory):
 
 @pytest.fixture
 def integration(make: Builders, shop: Shop) -> records.Integration:
-    Odd.nonsense, Odd.lists, shop.kind = set(), True, Odd
+    Odd.nonsense, Odd.lists, shop.kind = set(), None, Odd
     return make.an_integration()
 
 
@@ -84,11 +84,16 @@ def test_what_is_due_is_read_though_what_is_hinted_at_answers_nonsense(
     assert links.get(pushed[0].id).next_pull_at == now + timedelta(seconds=Odd.can.min_poll_s)
 
 
+@pytest.mark.parametrize("trouble", [Garbled("a login page"), OutcomeUnknown("no answer")])
 def test_what_is_due_or_hinted_at_is_read_though_the_list_of_changes_is_nonsense(
-    house: House, integration: records.Integration, account: PacedAccount, pushed: list[records.Link]
+    house: House,
+    integration: records.Integration,
+    account: PacedAccount,
+    pushed: list[records.Link],
+    trouble: RemoteError,
 ) -> None:
     polled_at = integrations.get(None, integration.id).polled_at
-    Odd.lists = False
+    Odd.lists = trouble
     for link in pushed:
         account.pays(ref_of(link))
     now = house.clock.now()
@@ -102,7 +107,7 @@ def test_what_is_due_or_hinted_at_is_read_though_the_list_of_changes_is_nonsense
 
     tally = run_pull(house, integration)
 
-    assert isinstance(tally.fault, Garbled)
+    assert tally.fault is trouble
     assert {status_of(house, link) for link in pushed} == {"paid"}
     assert integrations.get(None, integration.id).polled_at == polled_at
 
