@@ -11,7 +11,7 @@ from daemon.jobs.intake import today_of
 from daemon.model import PaymentStatus, SyncState, api_status, api_sync_status, due_state
 from daemon.money import Money
 from daemon.reconcile import effective
-from daemon.store import changes, customers, integrations, links, records, tenants, views
+from daemon.store import changes, customers, integrations, links, records, sweeps, tenants, views
 
 Shape = dict[str, Any]
 
@@ -43,6 +43,7 @@ def customer(row: records.Customer) -> Shape:
 def integration(row: records.Integration, queue: Mapping[str, int] | None = None) -> Shape:
     """What may be shown of an integration: never its credentials."""
     fault = {"code": row.fault_code, "text": row.fault_text, "at": row.fault_at} if row.fault_code else None
+    swept = sweeps.of(row.id)
     return {
         "id": row.id,
         "provider": row.provider,
@@ -66,6 +67,7 @@ def integration(row: records.Integration, queue: Mapping[str, int] | None = None
         "next_poll_at": row.next_poll_at,
         "resume_at": row.resume_at,
         "tested_at": row.tested_at,
+        "proven_equal_at": swept.proven_at if swept else None,
         "grant_id": row.grant_id,
         "webhook_url": row.webhook_url,
         "webhook_seen_at": row.webhook_seen_at,

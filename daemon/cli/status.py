@@ -26,6 +26,7 @@ COLUMNS = {
     "waiting_hints": "HINTS",
     "read_ago": "LAST READ",
     "webhook_ago": "LAST WEBHOOK",
+    "proven_ago": "PROVEN EQUAL",
 }
 CAUSES_SHOWN = 20
 STANDS = {
@@ -138,6 +139,22 @@ def _of_integrations(desk: Desk, rows: list[records.Integration], now: datetime)
     return found
 
 
+def _of_differences(rows: list[records.Integration]) -> list[Shape]:
+    """What the nightly comparison found and cannot repair."""
+    from daemon.store import differences
+
+    waiting = differences.count_waiting([row.id for row in rows])
+    return [
+        _problem(
+            f"{row.provider} {row.account_name or row.id} and the books here differ in "
+            f"{output.counted(waiting[row.id], 'place')}.",
+            "wispbill exceptions",
+        )
+        for row in rows
+        if waiting[row.id]
+    ]
+
+
 def _late(row: records.Integration, sentence: str, now: datetime) -> Shape:
     """Without a fault only a quota that is used up makes it wait."""
     if row.resume_at is None or row.resume_at <= now:
@@ -226,12 +243,14 @@ def _integration(row: records.Integration, queue: dict[str, int], now: datetime)
     from daemon.store import hints, views
 
     oldest = views.oldest_unsent(row.id)
-    return shapes.integration(row, queue) | {
+    shape = shapes.integration(row, queue)
+    return shape | {
         "waiting_hints": hints.count_waiting(row.id),
         "oldest_unsent_at": oldest,
         "lag_s": round((now - oldest).total_seconds()) if oldest else 0,
         "read_ago": _ago(row.polled_at, now),
         "webhook_ago": _ago(row.webhook_seen_at, now),
+        "proven_ago": _ago(shape["proven_equal_at"], now),
     }
 
 

@@ -312,6 +312,9 @@ CATALOGUE: dict[str, Entry] = {
         "at the next start",
     ),
     "WB-DB-CORRUPT": Entry("The database is damaged.", "operator", "after `wispbill restore`"),
+    "WB-DB-INCONSISTENT": Entry(
+        "Rows of the database contradict one another.", "operator", "every night, and by `wispbill check`"
+    ),
     "WB-DAEMON-RUNNING": Entry(
         "Another daemon already runs on this database.", "operator", "when that one has stopped"
     ),

@@ -23,7 +23,7 @@ import structlog
 from daemon.errors import StoreError, WispbillError
 from daemon.house import House
 from daemon.model import Document, IntegrationState
-from daemon.store import audit, backup, events, integrations, links, replays, retention, runs
+from daemon.store import audit, backup, events, integrations, invariants, links, replays, retention, runs
 from daemon.store.database import said_plainly
 
 LEFT_BEHIND = timedelta(hours=1)
@@ -225,6 +225,24 @@ def check_integrity(house: House, _now: datetime) -> Document:
     return {"audit_rows": rows}
 
 
+def check_invariants(house: House, _now: datetime) -> Document:
+    """What must be true of the rows whatever happened; the first violation is named in the event."""
+    found = []
+    for one in invariants.ALL:
+        if house.stop.is_set():
+            return {}
+        found += invariants.checked(one)
+    if found:
+        first = found[0]
+        log.error("tidy.violations", count=len(found), invariant=first.name, subject=first.subject)
+        raise StoreError(
+            "WB-DB-INCONSISTENT",
+            f"{len(found)} rows break what must hold, the first: {first.name}: {first.subject}: "
+            f"{first.sentence}. wispbill check tells them all",
+        )
+    return {"invariants": len(invariants.ALL), "invoices": invariants.size()}
+
+
 def log_audit_heads(house: House, now: datetime) -> Document:
     """The ends of all chains, in the log outside the database: who rewrites a chain from its middle gives
     it another end."""
@@ -240,5 +258,6 @@ CHORES = (
     Chore("tidy.retention", _night, forget_old),
     Chore("tidy.secrets", _night, destroy_secrets),
     Chore("tidy.optimise", _night, optimise),
+    Chore("tidy.invariants", _night, check_invariants),
     Chore("tidy.check", _week, check_integrity),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import peewee as pw
 
@@ -89,7 +90,7 @@ def waiting(tenant_id: str | None = None, *, integration_id: str | None = None) 
 
 
 def count_waiting(integration_ids: Sequence[str]) -> dict[str, int]:
-    rows = (
+    rows: Any = (
         Table.select(Table.integration_id, pw.fn.COUNT(Table.id))
         .where(Table.settled_at.is_null() & Table.integration_id.in_(list(integration_ids)))
         .group_by(Table.integration_id)
@@ -101,7 +102,9 @@ def count_waiting(integration_ids: Sequence[str]) -> dict[str, int]:
 def totals() -> dict[str, tuple[int, int]]:
     """By kind: how often one was ever found, and how many wait for a person."""
     open_ = pw.Case(None, ((Table.settled_at.is_null(), 1),), 0)
-    rows = Table.select(Table.kind, pw.fn.SUM(Table.times), pw.fn.SUM(open_)).group_by(Table.kind).tuples()
+    rows: Any = (
+        Table.select(Table.kind, pw.fn.SUM(Table.times), pw.fn.SUM(open_)).group_by(Table.kind).tuples()
+    )
     return {kind: (int(times), int(left)) for kind, times, left in rows}
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
 import peewee as pw
 
@@ -150,7 +151,7 @@ def by_numbers(integration_id: str, numbers: Sequence[str]) -> dict[str, records
     found: dict[str, records.Link] = {}
     for start in range(0, len(numbers), CHUNK):
         some = list(numbers[start : start + CHUNK])
-        rows = (
+        rows: Any = (
             Link.select(Link.id, Invoice.number)
             .join(Invoice, on=(Invoice.id == Link.invoice_id))
             .where(
@@ -160,7 +161,7 @@ def by_numbers(integration_id: str, numbers: Sequence[str]) -> dict[str, records
             )
             .tuples()
         )
-        numbered = dict(rows)
+        numbered: dict[str, str] = dict(rows)
         for link in records.Link.by("id", list(numbered)):
             found[numbered[link.id]] = link
     return found
@@ -176,7 +177,3 @@ def synced_payer(invoice_id: str) -> str | None:
         .first()
     )
     return row.data.get("payer") if row is not None else None
-
-
-HORIZON = timedelta(days=1)
-"""A document may carry a time of creation before that of our own record of the push."""

@@ -15,14 +15,15 @@ from prometheus_client.registry import Collector
 from daemon import __version__
 from daemon.house import House
 from daemon.model import RUNNING, IntegrationState, PaymentStatus, SyncState
-from daemon.store import grants, hints, integrations, invoices, links, records, runs
+from daemon.model.differences import Kind
+from daemon.store import differences, grants, hints, integrations, invoices, links, records, runs, sweeps
 from daemon.web.outcomes import Outcomes
 
 RUNS_WITHIN = timedelta(hours=1)
 
 
 class HouseCollector(Collector):
-    """Seven queries a scrape, whatever the number of tenants."""
+    """Ten queries a scrape, whatever the number of tenants."""
 
     def __init__(self, house: House, outcomes: Outcomes) -> None:
         self._house = house
@@ -42,6 +43,7 @@ class HouseCollector(Collector):
             yield from _states()
             yield from _waiting(now)
             yield from _runs(now)
+            yield from _differences(now)
 
 
 def page(house: House, outcomes: Outcomes) -> bytes:
@@ -96,6 +98,24 @@ def _runs(now: datetime) -> Iterator[Metric]:
     for (job, fault), count in sorted(runs.count_since(now - RUNS_WITHIN).items()):
         family.add_metric([job, fault or "none"], count)
     yield family
+
+
+def _differences(now: datetime) -> Iterator[Metric]:
+    """Zero for each class, so that a series never vanishes."""
+    totals = dict.fromkeys((kind.value for kind in Kind), (0, 0)) | differences.totals()
+    found = CounterMetricFamily(
+        "wispbill_differences", "Differences between both books ever found, by class.", labels=["class"]
+    )
+    for kind, (times, _waiting) in sorted(totals.items()):
+        found.add_metric([kind], times)
+    yield found
+    waiting = {kind: float(left) for kind, (_times, left) in totals.items()}
+    yield _by("differences_waiting", "Differences that wait for a person, by class.", "class", waiting)
+    running = [row.id for row in integrations.listing() if row.state in RUNNING]
+    proven = {name: row.proven_at for name, row in sweeps.of_all(running).items()}
+    ages = {name: (now - at).total_seconds() for name, at in proven.items() if at is not None}
+    words = "Seconds since an integration's books were proven equal to ours."
+    yield _by("proven_equal_age_seconds", words, "integration", ages)
 
 
 def _memory() -> Iterator[Metric]:

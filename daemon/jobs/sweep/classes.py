@@ -9,33 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from daemon.model import CLOSED, DocStatus, FactKind, PaymentStatus
+from daemon.model.differences import Kind
 from daemon.money import Money
 from daemon.reconcile import Change
 from daemon.store.changes import Applied
 from daemon.store.differences import Found
-
-
-class Kind(StrEnum):
-    """Of a difference."""
-
-    PAID_THERE = "paid_there"
-    VOID_THERE = "void_there"
-    DELETED_THERE = "deleted_there"
-    AMOUNT_EDITED = "amount_edited"
-    REFUNDED = "refunded"
-    CREDITED = "credited"
-    DISPUTED = "disputed"
-    TAKEN_BACK = "taken_back"
-    DUE_MOVED = "due_moved"
-    STATUS_UNKNOWN = "status_unknown"
-    SENT_DIFFERENTLY = "sent_differently"
-    UNKNOWN_HERE = "unknown_here"
-    DUPLICATE = "duplicate"
-
 
 OF_A_LINK = frozenset(
     {
