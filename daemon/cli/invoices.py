@@ -165,12 +165,13 @@ def sync(
 ) -> None:
     """Ask for it to be pushed (again) and read at once."""
     from daemon.cli import shapes
+    from daemon.jobs import wishes
     from daemon.store import invoices
 
     desk = desk_of(ctx)
     row = _named(desk, tenant, name)
     asked_at = desk.now
-    desk.write("invoices.sync", lambda: _ask(desk, row, asked_at), wake="push")
+    desk.write("invoices.sync", lambda: wishes.sync(row, actor=desk.actor, now=asked_at), wake="push")
     desk.house.wake("pull")
     if wait:
         _wait(desk, row.id, asked_at)
@@ -191,20 +192,12 @@ def void(
 ) -> None:
     """Withdraw an invoice that nobody has paid, here and at the provider."""
     from daemon.cli import shapes
-    from daemon.store import audit, invoices, links
+    from daemon.jobs import wishes
+    from daemon.store import invoices
 
     desk = desk_of(ctx)
     row = _named(desk, tenant, name)
-    if row.payment_status not in (PaymentStatus.OPEN, PaymentStatus.DRAFT, PaymentStatus.UNCOLLECTIBLE):
-        raise InvalidInput(
-            "WB-INVOICE-STATE", f"it is {row.payment_status}; only an unpaid one can be voided"
-        )
-
-    def work() -> None:
-        links.request_void(links.of_invoice(row.id), now=desk.now)
-        _audit(audit, desk, row, "invoice.void_requested")
-
-    desk.write("invoices.void", work, wake="push")
+    desk.write("invoices.void", lambda: wishes.void(row, actor=desk.actor, now=desk.now), wake="push")
     if as_json:
         output.document(shapes.invoices([invoices.get(None, row.id)], desk.now)[0])
     else:
@@ -254,31 +247,6 @@ def _named(desk: Desk, tenant: str | None, name: str) -> records.Invoice:
     from daemon.store import invoices
 
     return invoices.get(desk.tenant(tenant).id, name)
-
-
-def _ask(desk: Desk, row: records.Invoice, now: datetime) -> None:
-    """Inside a transaction: a wish to push for what is not there yet, a hint for what is."""
-    from daemon.model import Hint
-    from daemon.store import audit, hints, links
-
-    links.assign(now)
-    link = links.of_invoice(row.id)
-    links.ask_again(link, row.reference, now=now)
-    if link.integration_id is not None and link.external_id is not None:
-        hint = Hint(f"person:{link.external_id}:{now.isoformat()}", link.external_id, now, "sync")
-        hints.note(row.tenant_id, link.integration_id, [hint], source="person", now=now)
-    _audit(audit, desk, row, "invoice.sync_requested")
-
-
-def _audit(audit: Any, desk: Desk, row: records.Invoice, action: str) -> None:
-    audit.append(
-        row.tenant_id,
-        actor=desk.actor,
-        action=action,
-        subject=row.id,
-        data={"number": row.number},
-        now=desk.now,
-    )
 
 
 def _wait(desk: Desk, invoice_id: str, asked_at: datetime) -> None:

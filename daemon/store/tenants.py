@@ -20,7 +20,7 @@ def add(
     exponent(currency)
     try:
         ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # "Europe" is a folder
         raise InvalidInput(
             "WB-INPUT", f"{zone[:40]!r} is not an IANA time zone like Europe/Berlin", field="zone"
         ) from error

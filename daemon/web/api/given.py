@@ -104,7 +104,7 @@ class SetupGiven(Given):
     settings: Settings = Field(default_factory=dict)
     mode: Literal["live", "sandbox"] | None = None
     label: Name | None = None
-    app: Annotated[str, Field(max_length=40)] | None = None
+    app: Annotated[str, Field(max_length=40, pattern=PRINTABLE)] | None = None
 
     @property
     def wanted_mode(self) -> Mode | None:
@@ -223,8 +223,8 @@ class InvoiceQuery(PageQuery):
 
 
 class SubscriptionQuery(PageQuery):
-    plan: Annotated[str, Field(max_length=80)] | None = None
-    customer: Annotated[str, Field(max_length=80)] | None = None
+    plan: Name | None = None
+    customer: Name | None = None
 
 
 class EventQuery(Query):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from daemon.errors import InvalidInput
 from daemon.house import House
-from daemon.store import replays
+from daemon.store import billing, replays
 from daemon.web.api.pace import TooFast
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -48,7 +48,7 @@ def once(house: House, token_id: str, key: str, of: str, work: Callable[[], Repl
     """`work`, or the answer that it gave before. Raises InvalidInput (WB-INPUT-REPEATED) on other content,
     TooFast while another request with this key is being worked on."""
     now = house.clock.now()
-    there = house.store.write("api.replay.claim", lambda: replays.claim(token_id, key, of, now))
+    there = billing.write_once(house.store, "api.replay.claim", lambda: replays.claim(token_id, key, of, now))
     if there is not None:
         return _again(there, of)
     kept = False

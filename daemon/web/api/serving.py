@@ -105,16 +105,15 @@ class Api:
         return self._done(environ, Admitted(token, secret, tenant, found, request_id))
 
     def _token(self, environ: Environ) -> tuple[ApiToken, str]:
-        client = client_of(environ.get("REMOTE_ADDR", ""))
-        wait_s = self._wrong.wait_s(client)
-        if wait_s:
-            raise TooFast(wait_s, "too many wrong tokens from this address")
+        """The token that was presented; raises AccessDenied, or TooFast after many wrong ones from one
+        address (who has a right one is served all the same: others may come from there too)."""
         kind, _, secret = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         now = self._house.clock.now()
         token = tokens.find(secret.strip()) if kind.lower() == "bearer" else None
         if token is None or not token.is_valid(now):
-            if secret:
-                self._wrong.take(client)
+            wait_s = self._wrong.take(client_of(environ.get("REMOTE_ADDR", ""))) if secret else 0
+            if wait_s:
+                raise TooFast(wait_s, "too many wrong tokens from this address")
             raise AccessDenied
         if tokens.is_worth_noting(token, now):
             self._house.store.write("api.token.used", lambda: tokens.note_use(token, now))
@@ -135,6 +134,8 @@ class Api:
         """Of the token; a platform admin's names it in the header. Raises InvalidInput, or NotFound also
         where a header names another tenant than the token's."""
         name = environ.get(TENANT_HEADER, "").strip()
+        if not name.isprintable():
+            raise NotFound("tenant", name)
         if token.tenant_id != PLATFORM:
             row = tenants.get(token.tenant_id)
             if name and name not in (row.id, row.reference, f"ref:{row.reference}"):
