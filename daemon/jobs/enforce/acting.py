@@ -150,14 +150,14 @@ def _hold(ground: Ground, gathered: Gathered, verdict: Verdict, outcome: Outcome
     known = before.code if before else None
     if held.code not in QUIET and held.code != known:
         sentence = f"A cut-off over invoice {held.debt.number} is held: {held.reason}."
-        data = {"status": held.status.value, "held_by": held.code, "sentence": sentence}
+        data = {"status": held.status.value, "held_by": held.code, "reason": held.reason}
         events.append(
             ground.tenant.id,
             "cutoff.held",
             now=now,
             invoice_id=held.debt.invoice_id,
             customer_id=customer_id,
-            data=data,
+            data=data | {"sentence": sentence},
         )
 
 

@@ -246,15 +246,17 @@ def _ease_brake(tenant_id: str, now: datetime) -> None:
 def release_brake(house: House, tenant: records.Tenant, *, actor: str) -> bool:
     """Let what the brake holds go on, for a day. False where it holds nothing."""
     now = house.clock.now()
+    known = service.brake(tenant.id)
 
     def work() -> bool:
-        if not service.release_brake(tenant.id, now):
+        if known is None or not service.release_brake(tenant.id, now):
             return False
         service.note(tenant.id, [row.customer_id for row in service.held(tenant.id)], now)
-        data = {"sentence": "The brake on cut-offs was released for a day."}
-        events.append(tenant.id, "service.brake_released", now=now, data=data)
+        data = {"count": known.count, "customers": known.customers}
+        told = data | {"sentence": "The brake on cut-offs was released for a day."}
+        events.append(tenant.id, "service.brake_released", now=now, data=told)
         audit.append(
-            tenant.id, actor=actor, action="service.brake_released", subject=tenant.id, data={}, now=now
+            tenant.id, actor=actor, action="service.brake_released", subject=tenant.id, data=data, now=now
         )
         return True
 
