@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from daemon.errors import Garbled, NotYet, OutcomeUnknown, StepStuck, Throttled
 from daemon.model import Asked, DocStatus, FactKind, Mode
 from daemon.providers.contract import PlainJournal, PlainJournals
-from daemon.providers.quickbooks import feed
+from daemon.providers.quickbooks import QuickBooks, feed
 from daemon.providers.quickbooks.api import Api
 from daemon.providers.quickbooks.drafts import read_note
 from daemon.providers.quickbooks.read import View, moment, observe, version_of
@@ -23,6 +23,7 @@ from daemon.wire.departure import leaving_by
 from tests.providers.quickbooks_bench import URL, QuickBooksBench
 from tests.providers.stripe_script import OpenGate
 from tests.providers.test_quickbooks_feed import refs, start, walk
+from tests.providers.test_quickbooks_hints import delivery, event
 from tests.providers.test_quickbooks_push import taxed
 from tests.providers.test_quickbooks_reading import a_line, a_payment, an_invoice
 
@@ -338,3 +339,9 @@ def test_money_that_a_voided_invoice_frees_is_told_on_the_other_that_its_payment
     assert (gone.status, gone.facts) == (DocStatus.VOID, ())
     assert [(fact.external_id, fact.amount.minor) for fact in kept.facts] == [(payment, 9000)]
     assert [one.paid for one in bench.account.standing()] == [0, 9000]
+
+
+def test_an_event_that_cannot_be_used_keeps_no_other_from_being_told() -> None:
+    body = json.dumps([{"no": "id"}, "text", event("invoice.updated")]).encode()
+
+    assert [hint.ref for hint in QuickBooks.read_app_hints(delivery(body))] == ["145"]

@@ -41,9 +41,12 @@ def verify(body: bytes, signature: str, secrets: Iterable[str]) -> None:
 
 
 def _cloud_events(events: list[object]) -> Iterator[Hint]:
-    for event in events:
-        if not isinstance(event, dict) or not isinstance(event.get("id"), str):
-            raise HintRejected("the delivery is not a list of events")
+    """One that cannot be used keeps no other from being told: what is refused comes again, and holds up
+    the stream."""
+    usable = [event for event in events if isinstance(event, dict) and isinstance(event.get("id"), str)]
+    if events and not usable:
+        raise HintRejected("the delivery is not a list of events")
+    for event in usable:
         words = str(event.get("type")).split(".")
         entity, operation = (words[1], words[2]) if len(words) >= 3 else ("", "")
         realm = event.get("intuitaccountid")
