@@ -77,16 +77,30 @@ def hours(value: object) -> tuple[time, time]:
     if isinstance(value, tuple):
         return value
     match = _HOURS.fullmatch(value) if isinstance(value, str) else None
-    right = 'must be hours of one day in the tenant\'s zone, like "09:00-17:00"'
+    right = 'must be at least one hour of one day in the tenant\'s zone, like "09:00-17:00"'
     if match is None:
         raise ValueError(right)
     try:
         opens, closes = time_of_day(match[1]), time_of_day(match[2])
     except ValueError:
         raise ValueError(right) from None
-    if opens >= closes:
+    if _minutes(opens) + 60 > _minutes(closes):
         raise ValueError(right)
     return opens, closes
+
+
+def _minutes(at: time) -> int:
+    return at.hour * 60 + at.minute
+
+
+def check_reachable(plan: Sequence[DunningStep], within: tuple[time, time]) -> None:
+    """Everybody is looked at once an hour: raises ValueError where the hour of a step could be missed."""
+    opens, closes = (_minutes(at) for at in within)
+    for step in plan:
+        if step.at is not None and not opens <= _minutes(step.at) <= closes - 60:
+            raise ValueError(
+                f"steps: at {step.at:%H:%M} must lie within the hours, and leave one before they end"
+            )
 
 
 def holidays(value: object) -> frozenset[date]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from daemon.model.dunning import DunningRules
-from daemon.settings.dunning import Holidays, Hours, Steps, Tenants
+from daemon.settings.dunning import Holidays, Hours, Steps, Tenants, check_reachable
 from daemon.settings.units import (
     Addresses,
     BaseUrl,
@@ -117,6 +117,13 @@ class DunningSection(Section):
     weekends: Switch = live(False)
     holidays: Holidays = live(())
     tenants: Tenants = live(())
+
+    @model_validator(mode="after")
+    def _steps_can_be_reached(self) -> DunningSection:
+        for reference in ("", *(one.tenant for one in self.tenants)):
+            rules = self.rules_of(reference)
+            check_reachable(rules.steps, (rules.opens, rules.closes))
+        return self
 
     def rules_of(self, reference: str) -> DunningRules:
         """The plan of the tenant of this reference."""
