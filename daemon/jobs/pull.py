@@ -99,7 +99,7 @@ def _choose(visit: Visit) -> Reading:
     if foreign:
         visit.house.store.write("pull.foreign", lambda: hints.used(foreign, visit.now))
     interval_s = poll_interval_s(integration.pace, visit.provider.can.min_poll_s)
-    soon_s = links.SPREAD * min(interval_s, visit.reread_s)
+    soon_s = links.SOON * min(interval_s, visit.reread_s)
     for link in links.due_for_pull(integration.id, visit.now, limit=READS, soon_s=soon_s):
         if link.external_id:
             chosen[link.external_id] = link

@@ -21,6 +21,8 @@ S = SyncState
 
 SPREAD = 0.2
 """Of the time between two reads of an open invoice."""
+SOON = 0.25
+"""Of that time too: a little more than SPREAD, since a read of many lasts."""
 
 
 def of_invoice(invoice_id: str) -> records.Link:
