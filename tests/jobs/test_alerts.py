@@ -22,6 +22,7 @@ from daemon.jobs.notify import Alarm, deliver, notify
 from daemon.model import IntegrationState
 from daemon.settings import Settings
 from daemon.store import alerts, endpoints, integrations, links, records, runs
+from daemon.store.endpoints import EndpointState
 from daemon.store.tables import Link
 from tests.builders import Builders
 from tests.fakes import FrozenClock, Lines
@@ -313,6 +314,21 @@ def test_a_dead_endpoint_and_unconfirmed_service_are_causes(
     looks(house, clock, minutes=10)
     assert alerts.open_() == []
     assert "Changes of service do not get through" in told[0][1]
+
+
+def test_an_endpoint_that_somebody_paused_and_forgot_is_a_cause(
+    house: House, make: Builders, told: list[tuple[str, str]], clock: FrozenClock
+) -> None:
+    tenant = make.a_tenant()
+    row, _ = an_endpoint(house, tenant.id)
+    now = clock.now()
+    house.store.write(
+        "test", lambda: endpoints.stop(row, EndpointState.PAUSED, "Paused.", actor="test", now=now)
+    )
+    notify(house)
+    assert keys(house, clock) == set()
+    clock.move(hours=2)
+    assert keys(house, clock) == {"endpoint"}
 
 
 # --- trouble of its own -------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from daemon.settings import Settings
 from daemon.store import deliveries, endpoints, events, records
 from daemon.store.deliveries import Delivery, DeliveryState
 from daemon.store.endpoints import EndpointState
+from daemon.store.tables import Secret
 from tests.builders import Builders
 from tests.fakes import FrozenClock, Lines
 from tests.platform import Platform, Reply, Told, an_endpoint, connected, happens, verified
@@ -399,6 +400,35 @@ def test_two_workers_never_tell_the_same_endpoint_at_once(
     assert deliver(house, row.id) == 2
 
 
+def test_an_answer_that_cannot_be_read_still_says_whether_it_was_taken(
+    house: House, tenant: records.Tenant, platform: Platform
+) -> None:
+    an_endpoint(house, tenant.id)
+    platform.answers(200, {"Content-Encoding": "br"}, b"?")
+    happens(house, tenant.id, 1)
+    run(house)
+    assert states(house) == ["delivered"]
+
+
+def test_who_is_paused_in_the_middle_of_a_turn_is_told_no_more(
+    house: House, tenant: records.Tenant, platform: Platform, clock: FrozenClock
+) -> None:
+    row, _ = an_endpoint(house, tenant.id, types=["bill.failed"])
+
+    def answer(told: Told) -> Reply:
+        if told.number == 2:
+            house.store.write(
+                "test", lambda: endpoints.stop(row, EndpointState.PAUSED, "x", actor="test", now=clock.now())
+            )
+        return 200, {}, b""
+
+    platform.answer = answer
+    happens(house, tenant.id, *range(6))
+    run(house)
+    assert platform.numbers == [0, 1, 2]
+    assert states(house) == ["delivered"] * 3 + ["pending"] * 3
+
+
 # --- crashes ------------------------------------------------------------------------------------------
 
 
@@ -543,9 +573,9 @@ def test_an_endpoint_whose_secret_does_not_open_is_paused_and_a_rotation_heals_i
     house: House, tenant: records.Tenant, platform: Platform, clock: FrozenClock
 ) -> None:
     row, _ = an_endpoint(house, tenant.id, types=["bill.failed"])
-    house.store.db.execute_sql(
-        "UPDATE secret SET blob = ? WHERE owner_id = ?", (b"WB\x01" + b"0" * 60, row.id)
-    )
+    same = Secret.owner_id == row.id
+    blob = bytes(Secret.get(same).blob)
+    Secret.update(blob=blob[:-1] + bytes([blob[-1] ^ 1])).where(same).execute()
     happens(house, tenant.id, 1)
     run(house)
     assert endpoints.get(row.id).state == EndpointState.PAUSED and platform.told == []

@@ -17,6 +17,7 @@ from daemon.store import (
     audit,
     deliveries,
     endpoints,
+    events,
     grants,
     integrations,
     runs,
@@ -151,12 +152,20 @@ def _endpoints(_house: House, now: datetime) -> Iterator[Cause]:
     waiting = deliveries.counts([row.id for row in rows])
     for row in rows:
         name, queue = row.label or row.id, waiting[row.id].get("pending", 0)
-        gone = row.state == EndpointState.DISABLED
+        gone = row.state == EndpointState.DISABLED or _is_behind(row, now)
         failing = row.failing_since is not None and now - row.failing_since > FAILING
         if gone or failing:
             text = f"{scrub(row.fault_text or '')} See: wispbill endpoints show {row.id}".strip()
             title = f"Endpoint {name} takes nothing"
             yield Cause(f"endpoint:{row.id}", row.tenant_id, "endpoint", title, text, max(1, queue))
+
+
+def _is_behind(row: endpoints.Endpoint, now: datetime) -> bool:
+    """Whether it is paused, by whomever, and something has waited for long."""
+    if row.state != EndpointState.PAUSED:
+        return False
+    waiting = events.feed(row.cursor_seq, tenant_id=row.tenant_id, limit=1)
+    return bool(waiting) and now - waiting[0].at > FAILING
 
 
 def _service(_house: House, now: datetime) -> Iterator[Cause]:

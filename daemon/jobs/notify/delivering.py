@@ -15,7 +15,7 @@ from functools import partial
 
 import structlog
 
-from daemon.errors import LeaseLost, RemoteError, Stopping, VaultError, WispbillError
+from daemon.errors import Garbled, KeyAbsent, LeaseLost, RemoteError, Stopping, VaultError, WispbillError
 from daemon.house import House
 from daemon.jobs.notify import payload
 from daemon.log import scrub
@@ -37,6 +37,9 @@ SHOWN = 200
 GONE = 410
 BACK_AFTER = timedelta(minutes=10)
 """Down for longer than this, an endpoint that answers again is told its backlog at once."""
+
+KEY_REST = timedelta(minutes=5)
+"""Until it is looked again whether the master key is there."""
 
 log = structlog.get_logger()
 
@@ -90,6 +93,11 @@ def deliver(house: House, endpoint_id: str) -> int:
 def _turn(house: House, row: Endpoint) -> int:
     try:
         secrets = endpoints.secrets_of(house.safe, row, house.clock.now())
+    except KeyAbsent as error:  # the daemon says so elsewhere, and it heals by itself
+        log.error("notify.key_absent", endpoint=row.id, text=error.message)
+        rest = {"resume_at": house.clock.now() + KEY_REST, "fault_text": error.message}
+        house.store.write("notify.rest", lambda: endpoints.update(row.id, **rest))
+        return 0
     except VaultError as error:
         _stop(house, row, EndpointState.PAUSED, error.message)
         return 0
@@ -120,13 +128,13 @@ def _tell(
     answer = send(house, wire, row, secrets, str(event.uid), payload.body_of(event))
     now = house.clock.now()
     record = _took if answer.ok else _refused
-    house.store.write("notify.record", partial(record, house, row.id, one.id, answer, now))
+    state = house.store.write("notify.record", partial(record, house, row.id, one.id, answer, now))
     facts = {"endpoint": row.id, "message": event.uid, "type": event.type, "status": answer.status}
     if answer.ok:
         log.debug("notify.delivered", **facts)
     else:
         log.info("notify.failed", **facts, attempt=one.attempts + 1)
-    return answer.ok
+    return answer.ok and state == EndpointState.ACTIVE
 
 
 def wire_to(house: House, row: Endpoint) -> Wire:
@@ -144,6 +152,8 @@ def send(
     headers = {"content-type": "application/json", "user-agent": "wispbill", **signed}
     try:
         reply = wire.request("POST", row.url, headers=headers, body=body)
+    except Garbled as error:  # what it says beside its status does not matter
+        return Answer(error.status_code, error.message[:SHOWN], error.retry_after)
     except RemoteError as error:
         return Answer(None, error.message[:SHOWN], error.retry_after)
     except Stopping:
@@ -174,17 +184,18 @@ def _held(house: House, endpoint_id: str, delivery_id: int, now: datetime) -> tu
     return endpoints.get(endpoint_id), deliveries.get(delivery_id)
 
 
-def _took(house: House, endpoint_id: str, delivery_id: int, answer: Answer, now: datetime) -> None:
-    """Inside a transaction."""
+def _took(house: House, endpoint_id: str, delivery_id: int, answer: Answer, now: datetime) -> str:
+    """Inside a transaction: the endpoint's state, which somebody may have changed meanwhile."""
     row, one = _held(house, endpoint_id, delivery_id, now)
     deliveries.succeeded(one, answer.status or 0, answer.text, now)
     fresh = {"failures": 0, "failing_since": None, "resume_at": None, "fault_text": None}
     endpoints.update(row.id, **fresh, succeeded_at=now, last_status=answer.status)
     if row.failing_since is not None and now - row.failing_since >= BACK_AFTER:
         deliveries.hasten(row.id, now)
+    return row.state
 
 
-def _refused(house: House, endpoint_id: str, delivery_id: int, answer: Answer, now: datetime) -> None:
+def _refused(house: House, endpoint_id: str, delivery_id: int, answer: Answer, now: datetime) -> str:
     """Inside a transaction: when this event is tried again, and how long the endpoint is left alone."""
     row, one = _held(house, endpoint_id, delivery_id, now)
     fraction = house.entropy.fraction()
@@ -207,6 +218,8 @@ def _refused(house: House, endpoint_id: str, delivery_id: int, answer: Answer, n
         last_status=answer.status,
         fault_text=fault,
     )
+    if row.state != EndpointState.ACTIVE:
+        return row.state
     if answer.status == GONE:
         text = "It answered 410 Gone, so it is told nothing more until somebody resumes it."
         endpoints.stop(row, EndpointState.DISABLED, text, actor="daemon", now=now)
@@ -215,6 +228,7 @@ def _refused(house: House, endpoint_id: str, delivery_id: int, answer: Answer, n
             f"It has taken nothing since {since:%Y-%m-%d %H:%M} UTC and is paused; its events wait. {fault}"
         )
         endpoints.stop(row, EndpointState.PAUSED, text, actor="daemon", now=now)
+    return row.state
 
 
 def _takes_others(row: Endpoint, one: Delivery) -> bool:
