@@ -105,9 +105,11 @@ class Office:
 
     def pushed(self, count: int) -> list[records.Link]:
         made = [self.make.a_link(self.row, total="45.00 USD") for _ in range(count)]
-        for _ in range(3):
+        for _ in range(30):
             visit(self.house, self.id, "push", push)
             self.clock.move(minutes=2)
+            if not links.due_for_push(self.id, self.clock.now(), limit=1):
+                break
         found = [links.get(link.id) for link in made]
         assert all(link.external_id for link in found), [link.fault_text for link in found]
         return found

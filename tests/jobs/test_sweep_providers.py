@@ -182,3 +182,20 @@ def test_two_documents_with_our_reference_are_told(office_at: MakeOffice, provid
 
     assert ("duplicate", ref(second)) in office.waiting()
     assert ("sent_differently", ref(first)) in office.waiting()
+
+
+MOST = {"stripe": 12, "xero": 7, "quickbooks": 8, "paypal": 16, "square": 12}
+"""Requests for 150 invoices: what the largest pages allow, the lists that go with them, and the second
+walk that shows strangers."""
+
+
+@pytest.mark.parametrize("provider", MOST)
+def test_a_pass_costs_what_the_largest_batches_allow(office_at: MakeOffice, provider: str) -> None:
+    office = office_at(provider)
+    office.pushed(150)
+    before = office.transport.requests
+
+    tally = office.sweep()
+
+    assert tally.counts["read"] == 150 and office.proven()
+    assert office.transport.requests - before <= MOST[provider]

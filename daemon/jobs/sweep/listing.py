@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from daemon.errors import Unsupported
-from daemon.jobs.sweep.classes import LISTED, SETTLE, Kind
+from daemon.jobs.sweep.classes import LISTED, SETTLE
 from daemon.jobs.visit import Visit
 from daemon.model import Carried, DocStatus, SyncState
+from daemon.model.differences import Kind
 from daemon.model.ids import is_our_reference, our_reference
 from daemon.store import differences, links, records, sweeps, tenants
 from daemon.store.differences import Found

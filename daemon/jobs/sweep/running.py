@@ -24,10 +24,11 @@ from daemon.house import House
 from daemon.jobs.feed import room_at
 from daemon.jobs.judging import judged
 from daemon.jobs.pull import Reading, pages, second_look, take_in
-from daemon.jobs.sweep.classes import OF_A_LINK, Kind, Sent, differences
+from daemon.jobs.sweep.classes import OF_A_LINK, Sent, differences
 from daemon.jobs.sweep.listing import compare_listing, found_in_listing
 from daemon.jobs.visit import Visit
 from daemon.model import Asked, Observation
+from daemon.model.differences import Kind
 from daemon.settings.model import SweepSection
 from daemon.store import differences as kept
 from daemon.store import hints, integrations, links, payers, records, sweeps, tenants
