@@ -576,3 +576,32 @@ def test_who_pays_is_restored_while_the_brake_is_on(wisp: Wisp) -> None:
     wisp.reads()
     wisp.goes_on()
     assert wisp.status(found[0]) == "active"
+
+
+# --- one breaks ---------------------------------------------------------------------------------------
+
+
+def test_a_customer_whose_facts_break_the_look_keeps_no_other_back(wisp: Wisp, log: Lines) -> None:
+    broken, other = wisp.an_invoice(), wisp.an_invoice()
+    table = "UPDATE customer SET service_status = 'nonsense' WHERE id = ?"
+    wisp.write(lambda: wisp.house.store.db.execute_sql(table, (broken.customer_id,)))
+
+    wisp.days("2026-03-10", "2026-03-12")
+
+    assert wisp.status(other) == "warned"
+    assert log.of("enforce.finished")[-1]["failed"] == 1
+
+
+def test_a_woken_look_that_breaks_is_tried_again_later_and_others_go_on(wisp: Wisp, house: House) -> None:
+    broken, other = suspended(wisp), wisp.an_invoice()
+    table = "UPDATE customer SET service_status = 'nonsense' WHERE id = ?"
+    wisp.write(lambda: house.store.db.execute_sql(table, (broken.customer_id,)))
+    wisp.at("2026-03-31 22:00")
+    now = house.clock.now()
+    ids = [broken.customer_id, other.customer_id]
+    wisp.write(lambda: service.note(wisp.tenant.id, ids, now))
+
+    assert enforce_package.look_at_woken(house).counts["failed"] == 1
+
+    assert service.waiting(now, 10) == []
+    assert service.waiting(now + timedelta(minutes=10), 10) == [(wisp.tenant.id, broken.customer_id)]

@@ -10,7 +10,7 @@ from functools import partial
 import structlog
 
 from daemon.dunning import Verdict, decide
-from daemon.errors import Stopping
+from daemon.errors import Stopping, StoreError
 from daemon.house import House
 from daemon.jobs.enforce.acting import QUIET, Outcome, look
 from daemon.jobs.enforce.gathering import Ground, gather, ground_of
@@ -53,29 +53,33 @@ def look_at_woken(house: House, *, actor: str = DAEMON) -> Outcome:
         for tenant_id, customer_id in waiting:
             by_tenant.setdefault(tenant_id, []).append(customer_id)
         for tenant_id, customer_ids in by_tenant.items():
-            total.take(_look_safely(house, tenants.get(tenant_id), customer_ids, actor))
+            total.take(_look_safely(house, tenant_id, customer_ids, actor))
             total.add("looked", len(customer_ids))
     if set(total.counts) - {"looked"}:
         _record(house, started, total.counts)
     return total
 
 
-def _look_safely(house: House, tenant: records.Tenant, customer_ids: Sequence[str], actor: str) -> Outcome:
+def _look_safely(house: House, tenant_id: str, customer_ids: Sequence[str], actor: str) -> Outcome:
+    """Where not even the tenant can be looked at, its customers wait a while, and others do not wait."""
     try:
-        return enforce_some(house, tenant, customer_ids, actor=actor)
-    except Stopping:
+        return enforce_some(house, tenants.get(tenant_id), customer_ids, actor=actor)
+    except (Stopping, StoreError):
         raise
-    except Exception as error:
-        if len(customer_ids) == 1:
-            log.exception("enforce.look_failed", tenant=tenant.reference, customer=customer_ids[0])
-            until = house.clock.now() + AGAIN
-            house.store.write("enforce.postpone", lambda: service.postpone(customer_ids[0], until))
-            return Outcome()
-        log.warning("enforce.batch_failed", tenant=tenant.reference, text=str(error))
-    outcome = Outcome()
-    for customer_id in customer_ids:
-        outcome.take(_look_safely(house, tenant, [customer_id], actor))
-    return outcome
+    except Exception:
+        log.exception("enforce.tenant_failed", tenant=tenant_id)
+        _postpone(house, customer_ids)
+        return Outcome({"failed": len(customer_ids)})
+
+
+def _postpone(house: House, customer_ids: Sequence[str]) -> None:
+    until = house.clock.now() + AGAIN
+
+    def work() -> None:
+        for customer_id in customer_ids:
+            service.postpone(customer_id, until)
+
+    house.store.write("enforce.postpone", work)
 
 
 def _record(house: House, started: datetime, counts: dict[str, int]) -> None:
@@ -184,13 +188,27 @@ def enforce_some(
 
 
 def _look(house: House, ground: Ground, chunk: Sequence[str], actor: str, *, cutting: bool) -> Outcome:
-    """Each batch at its own moment: the reads that the guard leans on must not grow old meanwhile."""
+    """Each batch at its own moment: the reads that the guard leans on must not grow old meanwhile. A customer
+    at whom the look breaks keeps no other back."""
     label = "enforce.cut" if cutting else "enforce.look"
 
     def work() -> Outcome:
         return look(house, ground_of(house, ground.tenant), chunk, actor=actor, cutting=cutting)
 
-    return house.store.write(label, work)
+    try:
+        return house.store.write(label, work)
+    except (Stopping, StoreError):
+        raise
+    except Exception as error:
+        if len(chunk) == 1:
+            log.exception("enforce.look_failed", tenant=ground.tenant.reference, customer=chunk[0])
+            _postpone(house, chunk)
+            return Outcome({"failed": 1})
+        log.warning("enforce.batch_failed", tenant=ground.tenant.reference, text=str(error))
+    outcome = Outcome()
+    for customer_id in chunk:
+        outcome.take(_look(house, ground, [customer_id], actor, cutting=cutting))
+    return outcome
 
 
 def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
