@@ -345,3 +345,29 @@ def test_an_event_that_cannot_be_used_keeps_no_other_from_being_told() -> None:
     body = json.dumps([{"no": "id"}, "text", event("invoice.updated")]).encode()
 
     assert [hint.ref for hint in QuickBooks.read_app_hints(delivery(body))] == ["145"]
+
+
+def test_answers_of_a_batch_that_were_mixed_up_are_looked_for(bench: QuickBooksBench) -> None:
+    """Else each subscriber's money would settle the other's invoice."""
+    inner, mixed = bench.network.inner, []
+
+    class MixesUp(httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            answer = inner.handle_request(request)
+            if mixed or not request.url.path.endswith("/batch") or b'"Invoice"' not in request.content:
+                return answer
+            document = json.loads(answer.read())
+            first, second = mixed[:] = document["BatchItemResponse"]
+            first["bId"], second["bId"] = second["bId"], first["bId"]
+            return httpx.Response(200, json=document)
+
+    bench.network.inner = MixesUp()
+    drafts = [bench.a_draft(f"A-{n}", payer=bench.a_payer(str(n))) for n in range(2)]
+    journals = PlainJournals()
+
+    first = list(bench.adapter().push(drafts, journals))
+    second = list(bench.adapter().push(drafts, journals))
+
+    assert [type(result.error) for result in first] == [Garbled, Garbled]
+    assert [one.pushed.observation.number for one in second if one.pushed] == ["A-0", "A-1"]
+    assert [bench.live(draft.reference) for draft in drafts] == [1, 1]

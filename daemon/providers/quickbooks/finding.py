@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from daemon.errors import StepStuck
+from daemon.errors import Garbled, StepStuck
 from daemon.model import Document
 from daemon.providers.quickbooks import read
 from daemon.providers.quickbooks.api import Api, quoted
 from daemon.providers.quickbooks.drafts import differences, read_note
 from daemon.providers.quickbooks.sending import Outcome, one
 from daemon.providers.quickbooks.shapes import value_of
-from daemon.providers.quickbooks.words import ITEMS
+from daemon.providers.quickbooks.words import ITEMS, PARTY
 
 
 class Finder:
@@ -57,6 +57,9 @@ class Finder:
 
 
 def made(body: Document, doc: Document) -> Document:
+    """Raises Garbled where the answer is about another invoice than was sent."""
+    if read_note(doc.get("PrivateNote"))[0] not in (None, body["reference"]):
+        raise Garbled("QuickBooks answered with another invoice", party=PARTY)
     return {"invoice": read.remembered(doc), "differences": differences(body, doc)}
 
 
