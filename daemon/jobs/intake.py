@@ -14,7 +14,7 @@ from daemon.house import House
 from daemon.model import reasons
 from daemon.money import Money
 from daemon.providers import provider_class
-from daemon.store import customers, integrations, invoices, records
+from daemon.store import billing, customers, integrations, invoices, records
 from daemon.store.invoices import NewInvoice, NewLine
 
 MAX_LINES = 100
@@ -112,8 +112,8 @@ def enter(
     """Check and store one invoice; returns it and whether it is new. Raises InvalidInput."""
     now = house.clock.now()
     new = read(tenant, raw, today_of(tenant, now))
-    answer = house.store.write(
-        "intake.add", lambda: invoices.add(new, actor=actor, now=now, entropy=house.entropy)
+    answer = billing.write_once(
+        house.store, "intake.add", lambda: invoices.add(new, actor=actor, now=now, entropy=house.entropy)
     )
     house.wake("push")
     return answer

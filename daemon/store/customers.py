@@ -73,6 +73,11 @@ def insert(row: records.Customer) -> None:
     plain.insert(Customer, asdict(row))
 
 
+def hold(customer_id: str) -> None:
+    """Inside a transaction: nobody else changes the customer until its end."""
+    plain.hold(Customer, customer_id)
+
+
 def update(
     tenant_id: str,
     customer_id: str,

@@ -12,7 +12,7 @@ from daemon.clock import Entropy
 from daemon.errors import InvalidInput, NotFound
 from daemon.model import RUNNING, AccountInfo, Document, IntegrationState, SyncState
 from daemon.model.ids import INTEGRATION, new_id
-from daemon.store import audit, events, leases, records
+from daemon.store import audit, events, leases, plain, records
 from daemon.store.tables import Grant, Hint, Integration, Link, Secret
 
 S = IntegrationState
@@ -224,6 +224,11 @@ def due_for_test(now: datetime, every: timedelta, *, mine: str | None = None) ->
     late = Integration.tested_at.is_null() | (Integration.tested_at <= now - every)
     query = Integration.select(Integration.id).where(running() & _free(now, mine) & late)
     return [row.id for row in query]
+
+
+def hold(integration_id: str) -> None:
+    """Inside a transaction: nobody else changes the integration until its end."""
+    plain.hold(Integration, integration_id)
 
 
 def update(integration_id: str, **values: Any) -> None:

@@ -49,6 +49,13 @@ def select(
     return [tuple(read(value) for read, value in zip(readers, row, strict=True)) for row in rows]
 
 
+def hold(table: type[Table], row_id: str) -> None:
+    """Inside a transaction: until its end nobody else changes this row, so that what is read of it now is
+    what is changed. SQLite has one writer anyway."""
+    meta: Any = table._meta
+    execute(f"UPDATE {meta.table_name} SET id = id WHERE id = ?", row_id)
+
+
 def execute(sql: str, *params: Any) -> int:
     """A statement of one's own, with `?` for each parameter; returns how many rows it touched."""
     return int(_run(sql.replace("?", _mark()), params).rowcount)

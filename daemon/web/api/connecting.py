@@ -70,6 +70,7 @@ def rotate(request: Request, row: records.Integration) -> records.Integration:
     account = tested(adapter)
 
     def work() -> None:
+        integrations.hold(row.id)
         _insist_that_it_is_there(request, row)
         request.insist_on(seen.version(integrations.get(None, row.id)))
         integrations.tested(row, account, now=request.now, actor=request.actor)

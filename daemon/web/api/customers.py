@@ -64,6 +64,7 @@ def change(request: Request) -> Answer:
     there = request.customer()
 
     def work() -> records.Customer:
+        customers.hold(there.id)
         row = customers.get(request.tenant.id, there.id)
         request.insist_on(_version(row))
         return customers.update(request.tenant.id, row.id, changes, actor=request.actor, now=request.now)

@@ -90,6 +90,7 @@ def remove(request: Request) -> Answer:
         raise InvalidInput("WB-ACCESS-ROLE", "force: only an administrator may do that")
 
     def work() -> None:
+        integrations.hold(row.id)
         request.insist_on(seen.version(integrations.get(None, row.id)))
         at_once = force or links.all_closed(row.id)
         to = S.REMOVED if at_once else S.DRAINING
@@ -142,6 +143,7 @@ def _answer(request: Request, row: records.Integration) -> Answer:
 
 def _changed(request: Request, row: records.Integration, changes: dict[str, Any]) -> Answer:
     def work() -> None:
+        integrations.hold(row.id)
         request.insist_on(seen.version(integrations.get(None, row.id)))
         integrations.update(row.id, **changes)
         connecting.note(request, row, "integration.changed", {"fields": sorted(changes)})
@@ -154,6 +156,7 @@ def _moved(request: Request, to: IntegrationState, allowed: tuple[IntegrationSta
     row = _there(request)
 
     def work() -> None:
+        integrations.hold(row.id)
         now_there = integrations.get(None, row.id)
         if now_there.state != to and now_there.state not in allowed:
             raise InvalidInput("WB-INTEGRATION-STATE", f"it is {now_there.state.replace('_', ' ')}")
