@@ -17,13 +17,16 @@ import pytest
 from daemon.cli.story.books import COLUMNS, differences, table
 from daemon.cli.story.browser import agree
 from daemon.cli.story.first import the_id
+from daemon.cli.story.others import TURNS
 from daemon.cli.story.voice import StoryError
+from daemon.cli.story.wisps import Wisp
 from daemon.clock import SystemClock, SystemEntropy
 from daemon.model import DocStatus
+from daemon.money import Money
 from daemon.sandbox.deliverer import Forward
 from daemon.sandbox.double import Standing
 from daemon.sandbox.faults import Faults
-from daemon.sandbox.seats import Ground
+from daemon.sandbox.seats import SEATED, Ground
 from daemon.sandbox.stands import Ports, Stand, close, put_up
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +69,50 @@ def test_books_that_agree_have_no_difference() -> None:
 )
 def test_each_kind_of_difference_is_a_sentence(theirs: list[Standing], rows: list[dict[str, Any]]) -> None:
     assert len(differences(EXPECTED, theirs, rows)) == 1
+
+
+# --- what the world does ------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[name for name in SEATED if name not in ("stripe", "paypal")])
+def wisp(request: pytest.FixtureRequest) -> Iterator[Wisp]:
+    """With its invoices in the books. (PayPal's stranger takes no part payments, Stripe has no stranger.)"""
+    ground = Ground(SystemClock(), SystemEntropy(), Faults(), demo=True)
+    (up,) = put_up([request.param], ground, Ports(threads=1), public_url=PUBLIC)
+    wisp = Wisp(request.param, "TRY", 4, up)
+    for number in wisp.numbers:
+        wisp.hands.strangers(number, 5000)
+    yield wisp
+    close([up])
+
+
+def what_stands(wisp: Wisp) -> list[dict[str, Any]]:
+    """As wispbill would know it."""
+    words = {5000: "paid", 2000: "partially_paid", 0: "open"}
+    return [
+        a_row(
+            one.number,
+            "void" if one.status is DocStatus.VOID else words[one.paid],
+            str(Money(one.paid, "USD").text),
+            provider=wisp.provider,
+        )
+        for one in wisp.standing()
+    ]
+
+
+def test_each_turn_of_the_world_leaves_in_the_books_what_must_be_known_of_it(wisp: Wisp) -> None:
+    assert len(wisp.live(TURNS)) == len(TURNS)
+    known = what_stands(wisp)
+    assert [row["paymentStatus"] for row in known] == ["paid", "partially_paid", "void", "open"]
+    assert wisp.differences(known) == []
+
+
+def test_a_payment_that_wispbill_missed_is_a_difference(wisp: Wisp) -> None:
+    wisp.live(TURNS)
+    known = what_stands(wisp)
+    wisp.hands.pay(wisp.standing()[-1].ref)
+    (difference,) = wisp.differences(known)
+    assert difference.startswith(f"{wisp.label} TRY-0004: ")
 
 
 # --- the table ----------------------------------------------------------------------------------------
