@@ -108,6 +108,18 @@ def test_an_invoice_is_withdrawn_once(office: Office) -> None:
     assert (again.status, again.code) == (409, "WB-INVOICE-STATE")
 
 
+def test_a_customer_sees_the_invoice_and_nothing_of_the_tenants_account(office: Office) -> None:
+    row = office.post("/api/integrations", STRIPE)
+    office.post(INVOICES, INVOICE)
+    office.push()
+    path = f"{INVOICES}/ref:1001"
+    assert office.get(path)["integrationId"] == row["id"]
+    assert office.get(path)["viewUrl"]
+    mine = office.get(path, as_="customer_owner")
+    assert (mine["integrationId"], mine["viewUrl"], mine["fault"]) == (None, None, None)
+    assert mine["payUrl"]
+
+
 def test_an_invoice_is_read_at_once_when_it_is_synced(office: Office) -> None:
     office.post("/api/integrations", STRIPE)
     office.post(INVOICES, INVOICE)

@@ -12,11 +12,14 @@ from daemon.jobs.intake import today_of
 from daemon.model import PaymentStatus, SyncState, api_status, api_sync_status, due_state
 from daemon.money import Money
 from daemon.store import changes, customers, events, integrations, invoices, links, records
+from daemon.store.tokens import Role
 from daemon.web.api import given, roles, shown
 from daemon.web.api.routing import Answer, Request, Route
 
 ROOT = "/api/customers/{customerId}/invoices"
 ONE = f"{ROOT}/{{invoiceId}}"
+NOT_THEIRS: dict[str, Any] = {"fault": None, "view_url": None, "integration_id": None}
+"""Of the tenant's account, which is none of the customer's business."""
 
 
 def create(request: Request) -> Answer:
@@ -98,7 +101,10 @@ def _fields(request: Request, rows: Sequence[records.Invoice]) -> list[dict[str,
     at = links.of_invoices([row.id for row in rows])
     people = customers.by_ids({row.customer_id for row in rows})
     providers = {x.id: x.provider for x in integrations.listing(request.tenant.id, removed=True)}
-    return [_one(row, at[row.id], people[row.customer_id], today, providers) for row in rows]
+    found = [_one(row, at[row.id], people[row.customer_id], today, providers) for row in rows]
+    if request.role is Role.CUSTOMER_OWNER:
+        return [fields | NOT_THEIRS for fields in found]
+    return found
 
 
 def _one(
