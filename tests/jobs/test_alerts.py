@@ -21,9 +21,9 @@ from daemon.house import House
 from daemon.jobs.notify import Alarm, deliver, notify
 from daemon.model import IntegrationState
 from daemon.settings import Settings
-from daemon.store import alerts, endpoints, integrations, links, records, runs
+from daemon.store import alerts, endpoints, integrations, links, records, runs, service
 from daemon.store.endpoints import EndpointState
-from daemon.store.tables import Link
+from daemon.store.tables import App, Grant, Link
 from tests.builders import Builders
 from tests.fakes import FrozenClock, Lines
 from tests.platform import Platform, an_endpoint, connected, happens
@@ -291,6 +291,58 @@ def test_the_check_at_the_start_alarms_nobody(
     assert told == []
     looks(house, clock, minutes=10)
     assert len(told) == 1
+
+
+def test_the_brake_on_a_tenant_s_service_is_a_cause_until_it_is_released(
+    house: House, make: Builders, told: list[tuple[str, str]], clock: FrozenClock
+) -> None:
+    tenant = make.a_tenant()
+    house.store.write("test", lambda: service.apply_brake(tenant.id, 30, 100, clock.now()))
+    looks(house, clock, minutes=2)
+    house.store.write("test", lambda: service.release_brake(tenant.id, clock.now()))
+    looks(house, clock, minutes=10)
+
+    (title, body), (over, _) = told
+    assert title == "wispbill: Cut-offs held: too many at once"
+    assert "30 of 100 customers" in body and over.startswith("wispbill: recovered")
+
+
+def test_a_consent_that_ends_soon_is_a_cause_until_it_is_given_again(
+    house: House, make: Builders, told: list[tuple[str, str]], clock: FrozenClock
+) -> None:
+    row, now = make.an_integration(), clock.now()
+    App.insert(
+        id="wba_1",
+        provider="memory",
+        mode="sandbox",
+        client_id="c",
+        redirect_uri="",
+        label="",
+        created_at=now,
+    ).execute()
+    Grant.insert(
+        id="wbg_1",
+        tenant_id=row.tenant_id,
+        app_id="wba_1",
+        provider="memory",
+        mode="sandbox",
+        state="active",
+        scopes=[],
+        refreshed_at=now,
+        access_expires_at=now,
+        hard_expires_at=now + timedelta(days=7),
+        warned_days=7,
+        fence=0,
+        created_at=now,
+    ).execute()
+    house.store.write("test", lambda: integrations.update(row.id, grant_id="wbg_1"))
+    looks(house, clock, minutes=2)
+    Grant.update(warned_days=None, hard_expires_at=now + timedelta(days=700)).execute()
+    looks(house, clock, minutes=10)
+
+    (title, body), (over, _) = told
+    assert title == "wispbill: memory: a consent ends soon" and "2026-03-09 09:00 UTC" in body
+    assert "integrations authorize" in body and over.startswith("wispbill: recovered")
 
 
 def test_a_dead_endpoint_and_unconfirmed_service_are_causes(
