@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import Unsupported
+from daemon.jobs.push import push
+from daemon.jobs.visit import visit
 from daemon.sandbox.seats import SEATED
-from daemon.store import differences, records
+from daemon.store import differences, links, records
 from daemon.store.tables import Link
 from tests.jobs.sweeping import Office, ref
 
@@ -199,3 +201,36 @@ def test_a_pass_costs_what_the_largest_batches_allow(office_at: MakeOffice, prov
 
     assert tally.counts["read"] == 150 and office.proven()
     assert office.transport.requests - before <= MOST[provider]
+
+
+@pytest.mark.parametrize("provider", ["quickbooks", "paypal"])
+def test_what_was_deleted_there_is_settled_by_the_proposed_command(
+    office_at: MakeOffice, provider: str
+) -> None:
+    """`wispbill invoices void`: there is nothing left to withdraw, and here it is owed no more."""
+    office = office_at(provider)
+    (link,) = office.pushed(1)
+    office.hands.delete(ref(link))
+    office.sweep()
+    (found,) = differences.waiting()
+    assert found.command == f"wispbill invoices void {link.invoice_id}"
+
+    now = office.clock.now()
+    office.house.store.write("test", lambda: links.request_void(links.get(link.id), now=now))
+    for _ in range(3):
+        visit(office.house, office.id, "push", push)
+        office.clock.move(minutes=20)
+    office.sweep()
+
+    assert (office.status(link), differences.waiting()) == ("void", [])
+
+
+def test_where_nothing_can_be_voided_a_note_settles_it(office_at: MakeOffice) -> None:
+    office = office_at("custom_webhook")
+    (link,) = office.pushed(1)
+    office.hands.delete(ref(link))
+
+    office.sweep()
+
+    (found,) = differences.waiting()
+    assert found.command.startswith("wispbill exceptions settle")

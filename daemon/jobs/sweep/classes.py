@@ -39,13 +39,15 @@ SETTLE = 'wispbill exceptions settle {id} --note "…"'
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What was sent, as far as it is not in the invoice. `payer` is asked for only where it matters, `zone`
-    is the tenant's, `numbered_there` says that the provider gives numbers of its own."""
+    is the tenant's, `numbered_there` says that the provider gives numbers of its own,
+    `can_void` that it lets an invoice be withdrawn."""
 
     payer: str | None
     zone: ZoneInfo
     payer_then: Callable[[], str | None]
     label: str
     numbered_there: bool = False
+    can_void: bool = True
 
 
 def differences(item: Applied, sent: Sent) -> Iterator[Found]:
@@ -104,14 +106,14 @@ def _deleted(item: Applied, sent: Sent) -> Iterator[Found]:
     invoice = item.subject.invoice
     if PaymentStatus(invoice.payment_status) in CLOSED:
         return
-    yield _found(
-        item,
-        Kind.DELETED_THERE,
-        f"{sent.label} no longer has the invoice; here it stands as {_words(invoice.payment_status)}. If it "
-        "is owed no more, void it here; else void it and enter it anew under another number.",
-        f"wispbill invoices void {invoice.id}",
-        amount=Money(invoice.due_minor, invoice.currency),
-    )
+    told = f"{sent.label} no longer has the invoice; here it stands as {_words(invoice.payment_status)}. "
+    if sent.can_void and not invoice.paid_minor:
+        way = "If it is owed no more, void it here; else void it and enter it anew under another number."
+        command = f"wispbill invoices void {invoice.id}"
+    else:
+        way, command = "It cannot be voided there any more: put it back there, or settle this.", SETTLE
+    amount = Money(invoice.due_minor, invoice.currency)
+    yield _found(item, Kind.DELETED_THERE, told + way, command, amount=amount)
 
 
 def _of_the_document(item: Applied, sent: Sent) -> Iterator[Found]:
@@ -123,7 +125,7 @@ def _of_the_document(item: Applied, sent: Sent) -> Iterator[Found]:
             Kind.AMOUNT_EDITED,
             f"{sent.label} has a total of {seen.total}, we asked for {total}: it was edited there. Put it "
             "back there, or void it and enter it anew under another number.",
-            SETTLE if _has_money(item) else f"wispbill invoices void {invoice.id}",
+            f"wispbill invoices void {invoice.id}" if _can_void(item, sent) else SETTLE,
             amount=_apart(seen.total, total),
             fingerprint=str(seen.total),
         )
@@ -147,10 +149,11 @@ def _of_the_document(item: Applied, sent: Sent) -> Iterator[Found]:
         )
 
 
-def _has_money(item: Applied) -> bool:
+def _can_void(item: Applied, sent: Sent) -> bool:
     """What was paid can no longer be voided."""
     paid = item.observation.paid_total
-    return (paid is not None and paid.minor > 0) or item.subject.invoice.paid_minor > 0
+    has_money = (paid is not None and paid.minor > 0) or item.subject.invoice.paid_minor > 0
+    return sent.can_void and not has_money
 
 
 def _still_owed(item: Applied) -> bool:

@@ -301,6 +301,7 @@ def _sent(run: _Sweeping, item: Applied) -> Sent:
         payer_then=partial(sweeps.synced_payer, invoice.id),
         label=run.visit.provider.label,
         numbered_there=_numbers_itself(run.visit.integration),
+        can_void=run.visit.provider.can.void,
     )
 
 
