@@ -138,6 +138,26 @@ def refused(tenant_id: str, code: str | None) -> Concern:
     return concerned(Link.tenant_id == tenant_id, Link.state == SyncState.FAILED.value, why)
 
 
+def oldest_unsent() -> dict[str, datetime]:
+    """When the invoice was entered that waits longest at each integration, and is not refused."""
+    waiting = [x.value for x in SyncState if x not in (SyncState.SYNCED, SyncState.FAILED)]
+    oldest = pw.fn.MIN(Invoice.created_at)
+    query = (
+        Link.select(Link.integration_id, oldest.converter(Invoice.created_at.python_value))
+        .join(Invoice, on=(Invoice.id == Link.invoice_id))
+        .where(Link.state.in_(waiting) & Link.integration_id.is_null(False))
+        .group_by(Link.integration_id)
+    )
+    rows: Any = query.tuples()
+    return dict(rows)
+
+
+def with_refused() -> set[str]:
+    """Ids of tenants that have refused invoices."""
+    query = Link.select(Link.tenant_id).where(Link.state == SyncState.FAILED.value).distinct()
+    return {row.tenant_id for row in query}
+
+
 def happened(types: Sequence[str], since: datetime) -> list[records.Event]:
     """Events of these types since then, of the newest `RECENT`."""
     newest = int(Event.select(pw.fn.MAX(Event.id)).scalar() or 0)

@@ -108,6 +108,19 @@ def test_the_feed_is_read_from_a_place_on_and_skips_nothing(shell: Shell) -> Non
     assert "the feed ends at" in shell.refused("events", "--after", "999")
 
 
+def test_follow_goes_on_with_a_line_for_each_event(shell: Shell) -> None:
+    shell.all_set()
+    shell.an_invoice("1002")
+    desk = shell.desk()
+    desk.house.stop.set()  # as a signal would, after the first look
+    shell.desk = lambda: desk  # type: ignore[method-assign]
+
+    lines = shell.ran("events", "--after", "0", "--follow", "--json").stdout.splitlines()
+
+    assert [json.loads(line)["sequence"] for line in lines] == list(range(1, len(lines) + 1))
+    assert len(lines) > 1
+
+
 def test_resend_wants_to_know_what(shell: Shell) -> None:
     shell.a_tenant()
     name = shell.json("endpoints", "add", URL)["id"]

@@ -181,6 +181,7 @@ def test_whom_a_refusal_concerns_is_counted_once(store: Store, make: Builders) -
     link = make.a_link(integration)
     assert alerts.at_integration(integration.id) == Concern(1, {"EUR": "45.00"})
     assert alerts.refused(link.tenant_id, None) == Concern()
+    assert alerts.oldest_unsent() == {integration.id: store.clock.now()} and alerts.with_refused() == set()
 
 
 def test_a_restore_makes_the_feed_leap_once(store: Store, make: Builders) -> None:

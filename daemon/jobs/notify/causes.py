@@ -48,6 +48,7 @@ def causes(house: House, now: datetime) -> list[Cause]:
 
 
 def _integrations(house: House, now: datetime) -> Iterator[Cause]:
+    unsent = alerts.oldest_unsent()
     for row in integrations.listing():
         name = f"{row.provider} {row.account_name or row.id}"
         concern = None
@@ -64,7 +65,7 @@ def _integrations(house: House, now: datetime) -> Iterator[Cause]:
             count = int(row.brake.get("count", 1))
             yield Cause(f"brake:{row.id}", row.tenant_id, "brake", f"{name}: brake on", text, count, concern)
         if row.state in RUNNING:
-            yield from _stuck(row.id, row.tenant_id, name, now)
+            yield from _stuck(row.id, row.tenant_id, name, unsent.get(row.id), now)
         late = row.polled_at or row.created_at
         if row.state == IntegrationState.ACTIVE and row.pull_status and house.settings.pull.enabled:
             allowed = timedelta(seconds=poll_interval_s(row.pace, _floor_s(row.provider))) + STALE
@@ -76,8 +77,9 @@ def _integrations(house: House, now: datetime) -> Iterator[Cause]:
                 )
 
 
-def _stuck(integration_id: str, tenant_id: str, name: str, now: datetime) -> Iterator[Cause]:
-    oldest = views.oldest_unsent(integration_id)
+def _stuck(
+    integration_id: str, tenant_id: str, name: str, oldest: datetime | None, now: datetime
+) -> Iterator[Cause]:
     if oldest is not None and now - oldest > STUCK:
         text = f"An invoice of {oldest:%Y-%m-%d %H:%M} UTC is not sent yet; see: wispbill status"
         yield Cause(f"stuck:{integration_id}", tenant_id, "push_stuck", f"{name}: invoices wait", text)
@@ -91,7 +93,10 @@ def _floor_s(provider: str) -> float:
 
 
 def _refused(_house: House, _now: datetime) -> Iterator[Cause]:
+    concerned = alerts.with_refused()
     for tenant in tenants.everyone():
+        if tenant.id not in concerned:
+            continue
         counts: dict[str | None, int] = defaultdict(int)
         for one in views.causes(tenant.id, limit=1000):
             counts[one.code] += one.count
