@@ -37,10 +37,15 @@ def cursor_first() -> Patch:
     keep = following._keep_page
 
     def keep_page(visit: Any, page: Any, nudges: Any) -> None:
-        visit.house.store.write(
-            "pull.feed", lambda: integrations.update(visit.integration.id, cursor=page.cursor)
-        )
-        keep(visit, page, nudges)
+        store = visit.house.store
+        store.write("pull.feed", lambda: integrations.update(visit.integration.id, cursor=page.cursor))
+        write = store.write
+
+        def beside(_label: str, work: Any) -> Any:  # the crash point is the one between the two
+            return write("pull.feed.rest", work)
+
+        with mock.patch.object(store, "write", beside):
+            keep(visit, page, nudges)
 
     return mock.patch.object(following, "_keep_page", keep_page)
 
@@ -183,10 +188,14 @@ WHERE = {"cursor_first": "pull.feed:after-commit", "hint_used_before_the_read": 
 
 def seeds_for(name: str, seeds: Iterable[int]) -> list[int]:
     """The seeds, those in which the bug is likelier to show first."""
-    point = WHERE.get(name)
-    return sorted(
-        seeds, key=lambda seed: point not in Plan.of(seed, Chance(seed, "plan"), StripeParty.beyond).armed
-    )
+    point = WHERE.get(name, "")
+
+    def unlikely(seed: int) -> int:
+        """The later in a life it strikes, the less comes after it that would heal what it broke."""
+        nth, _blow = Plan.of(seed, Chance(seed, "plan"), StripeParty.beyond).armed.get(point, (0, None))
+        return -nth
+
+    return sorted(seeds, key=unlikely)
 
 
 @contextmanager

@@ -110,7 +110,7 @@ class Plan:
             for point in chance.sample([point for point in ROTA if not point.startswith(beyond)], count):
                 nth = chance.choice((1, 1, 2, 3)) if point.startswith(FREQUENT) else 1
                 if point.startswith("pull.feed"):
-                    nth = chance.choice((1, 2, 3, 4))  # the first page of a life tells nothing
+                    nth = chance.choice((1, 4, 7, 10))  # what an early page tells is told again by later ones
                 plan.armed[point] = (nth, blow)
         return plan
 

@@ -126,7 +126,9 @@ class World:
             if self.dice.happens(share):
                 happening()
         self._deliver()
-        self._pass(self.dice.choice((0.0, 3.0, 20.0, 20.0, 900.0)))
+        # What the feed told for some minutes is told again: a crash there is about what is older.
+        waits = (20.0, 900.0) if self.plan.needs("pull.feed") else (0.0, 3.0, 20.0, 20.0, 900.0)
+        self._pass(self.dice.choice(waits))
         self.dice.choice(self.daemons).tick()
         self.promises.meanwhile()
 

@@ -93,7 +93,11 @@ class StripeParty(Party):
 
     def misbehave(self, plan: Plan) -> None:
         people = self.people
-        feed.PAGE = wire_client.PAGE = 3
+        by_feed = plan.needs(
+            "pull.feed:after-commit"
+        )  # and hardly by webhooks, in pages that are whole polls
+        wire_client.PAGE = 3
+        feed.PAGE = 1 if plan.needs("feed:page-n") else 30 if by_feed else 3
         reading.SINGLE_READS = people.choice((1, 50))
         most = people.choice((0.0, 0.02, 0.08))
         if plan.needs("push.fault", "push.fell_short"):
@@ -104,7 +108,7 @@ class StripeParty(Party):
         self._stale = 0.0 if plan.needs("pull.hold") else people.choice((0.0, 0.4))
         if people.happens(0.5):
             self._ledger.numbers = Unchecked()
-        if people.happens(0.5):
+        if people.happens(0.1 if by_feed else 0.5):
             self._ledger.endpoints.put(
                 Endpoint(
                     "we_1",
