@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any
 
@@ -14,6 +15,7 @@ from daemon.store import apps, audit, integrations
 from daemon.store.secrets import CLIENT_SECRET
 from daemon.web.api import connecting
 from tests.api.asking import KEY, OTHER_KEY, Office
+from tests.providers.custom_webhook_bench import json_settings
 
 OWN = "/api/customers/ref:C-1/billing-integration"
 ROTATED = "sk_test_canaryrotated56789mn"
@@ -201,6 +203,42 @@ def test_what_the_daemon_does_is_no_new_version(office: Office) -> None:
     office.clock.move(minutes=5)
     office.pull()
     assert office.ask("GET", path).headers["etag"] == version
+
+
+def test_the_staff_changes_how_it_syncs_and_not_where_it_sends_to(office: Office) -> None:
+    path = f"/api/integrations/{office.post('/api/integrations', stripe())['id']}"
+    assert office.ask("PATCH", path, {"pace": "daily"}, as_="tenant_staff").status == 200
+    got = office.ask("PATCH", path, {"settings": {}}, as_="tenant_staff")
+    assert (got.status, got.code) == (403, "WB-ACCESS-ROLE")
+
+
+def test_nobody_leads_credentials_to_a_host_that_they_were_not_given_for(office: Office) -> None:
+    def work() -> str:
+        row = integrations.add(
+            tenant_id=office.tenant.id,
+            customer_id=None,
+            provider="custom_webhook",
+            mode="sandbox",
+            label="Own",
+            settings=json_settings(),
+            account=None,
+            base_url=None,
+            pace="realtime",
+            actor="test",
+            now=office.clock.now(),
+            entropy=office.house.entropy,
+        )
+        return row.id
+
+    path = f"/api/integrations/{office.house.store.write('test', work)}"
+    text = json.dumps(json_settings())
+    host = str(json_settings()["create"]["url"]).split("/")[2]
+    for other in ("evil.example.net", f"{host}.example.net", f"{host}:8443"):
+        moved = json.loads(text.replace(f"//{host}", f"//{other}"))
+        got = office.ask("PATCH", path, {"settings": moved})
+        assert (got.status, got.code) == (409, "WB-INTEGRATION-STATE"), other
+    same = json.loads(text.replace(f"//{host}/", f"//{host}/v2/"))
+    assert office.ask("PATCH", path, {"settings": same}).status == 200
 
 
 @pytest.mark.parametrize(

@@ -30,13 +30,12 @@ BODIES: Mapping[type[given.Given], dict[str, Any]] = {
         "label": "Stripe",
         "app": None,
     },
-    given.CredentialsGiven: {"credentials": {"secret_key": OWN_KEY}},
+    given.CredentialsGiven: {"credentials": {"secret_key": OWN_KEY}, "settings": {}},
     given.IntegrationChange: {
         "label": "Another name",
         "createAutomatically": True,
         "pullStatus": True,
         "pace": "hourly",
-        "settings": {},
     },
     given.InvoiceGiven: {
         "number": "2002",

@@ -60,12 +60,13 @@ def setup(request: Request, customer_id: str | None) -> Answer:
 
 def rotate(request: Request, row: records.Integration) -> records.Integration:
     """Other credentials of the same account."""
-    document = request.given(given.CredentialsGiven).credentials
+    body = request.given(given.CredentialsGiven)
+    document, settings = body.credentials, row.settings if body.settings is None else body.settings
     if row.grant_id is not None:
         raise InvalidInput("WB-INTEGRATION-STATE", "it works by consent: set it up again to renew that")
     mode = mode_of(row.provider, document, Mode(row.mode))
     adapter = request.house.providers.build(
-        row.provider, document, settings=row.settings, mode=mode, base_url=row.base_url
+        row.provider, document, settings=settings, mode=mode, base_url=row.base_url
     )
     account = tested(adapter)
 
@@ -74,7 +75,7 @@ def rotate(request: Request, row: records.Integration) -> records.Integration:
         _insist_that_it_is_there(request, row)
         request.insist_on(seen.version(integrations.get(None, row.id)))
         integrations.tested(row, account, now=request.now, actor=request.actor)
-        integrations.update(row.id, resume_at=None)
+        integrations.update(row.id, resume_at=None, settings=settings)
         request.house.safe.put(row, CREDENTIALS, document)
         data = {"account": account.account_id}
         note(request, row, "integration.rotated", data)
@@ -114,6 +115,26 @@ def tested(adapter: Provider, *, close: bool = True) -> AccountInfo:
     finally:
         if close:
             adapter.close()
+
+
+def insist_on_same_hosts(row: records.Integration, settings: Document) -> None:
+    """Raises InvalidInput where settings lead credentials that are here to a host that they were not given
+    for: who may change settings need not know them."""
+    if provider_class(row.provider).public and _hosts(settings) - _hosts(row.settings):
+        raise InvalidInput(
+            "WB-INTEGRATION-STATE", "settings: another host needs the credentials anew", field="settings"
+        )
+
+
+def _hosts(value: object) -> set[str]:
+    """Of every address in a document, with scheme and port."""
+    if isinstance(value, dict):
+        return set().union(*map(_hosts, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(_hosts, value))
+    if isinstance(value, str) and "://" in value:
+        return {value.strip().lower().partition("://")[2].partition("/")[0]}
+    return set()
 
 
 def mode_of(provider: str, document: Document, wanted: Mode | None) -> Mode:

@@ -112,7 +112,10 @@ class SetupGiven(Given):
 
 
 class CredentialsGiven(Given):
+    """`settings`: in place of those that are there, all of them anew."""
+
     credentials: Credentials
+    settings: Settings | None = None
 
 
 class IntegrationChange(Given):

@@ -67,7 +67,10 @@ def change(request: Request) -> Answer:
     if not changes:
         raise InvalidInput("WB-INPUT", "say what to change")
     if "settings" in changes:
+        if request.role is Role.TENANT_STAFF:  # they say where a system of one's own is, and what it is sent
+            raise InvalidInput("WB-ACCESS-ROLE", "settings: only an administrator changes them")
         app.read_settings(row.provider, changes["settings"])
+        connecting.insist_on_same_hosts(row, changes["settings"])
     return _changed(request, row, changes)
 
 
