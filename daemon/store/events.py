@@ -126,4 +126,4 @@ def before_latest(count: int, *, tenant_id: str = audit.PLATFORM) -> int:
     if tenant_id != audit.PLATFORM:
         where &= Event.tenant_id == tenant_id
     query = Event.select(Event.seq).where(where).order_by(Event.seq.desc()).offset(count).limit(1)
-    return next((int(row.seq) for row in query), 0)
+    return next((row.seq or 0 for row in query), 0)

@@ -328,6 +328,20 @@ def test_a_change_of_service_is_told_until_it_is_confirmed(
     assert len({told.id for told in platform.told}) == 1
 
 
+def test_a_change_of_service_that_alone_is_refused_is_told_daily_and_never_given_up(
+    house: House, tenant: records.Tenant, platform: Platform, clock: FrozenClock
+) -> None:
+    an_endpoint(house, tenant.id)
+    platform.answer = lambda told: (500 if told.number == 1 else 200, {}, b"")
+    happens(house, tenant.id, 1, type_="service.suspended")
+    happens(house, tenant.id, 2)
+
+    runs_for(house, clock, days=14, every_s=3600)
+
+    assert states(house) == ["pending", "delivered"]
+    assert 18 < platform.numbers.count(1) < 25
+
+
 def test_an_older_word_about_a_service_never_comes_after_a_newer_one(
     house: House, make: Builders, platform: Platform, clock: FrozenClock
 ) -> None:

@@ -36,6 +36,8 @@ UNCONFIRMED = timedelta(minutes=15)
 DAY = timedelta(days=1)
 STARTING_S = 900.0
 """The check at the start takes minutes on a large database, and is no alarm."""
+CATCHING_UP_S = 600.0
+"""A daemon that was down for hours has this long to read and send what it missed."""
 
 MOMENTS = {"payment.reversed": "Payments were taken back", "invoice.missing": "Invoices vanished there"}
 
@@ -73,7 +75,14 @@ def _integrations(house: House, now: datetime) -> Iterator[Cause]:
                 text = f"Nothing was read since {late:%Y-%m-%d %H:%M} UTC, so cut-offs are held."
                 concern = concern or alerts.at_integration(row.id)
                 yield Cause(
-                    f"stale:{row.id}", row.tenant_id, "stale", f"{name}: status is old", text, concern=concern
+                    f"stale:{row.id}",
+                    row.tenant_id,
+                    "stale",
+                    f"{name}: status is old",
+                    text,
+                    1,
+                    concern,
+                    grace_s=CATCHING_UP_S,
                 )
 
 
@@ -82,7 +91,14 @@ def _stuck(
 ) -> Iterator[Cause]:
     if oldest is not None and now - oldest > STUCK:
         text = f"An invoice of {oldest:%Y-%m-%d %H:%M} UTC is not sent yet; see: wispbill status"
-        yield Cause(f"stuck:{integration_id}", tenant_id, "push_stuck", f"{name}: invoices wait", text)
+        yield Cause(
+            f"stuck:{integration_id}",
+            tenant_id,
+            "push_stuck",
+            f"{name}: invoices wait",
+            text,
+            grace_s=CATCHING_UP_S,
+        )
 
 
 def _floor_s(provider: str) -> float:
@@ -182,7 +198,7 @@ def _service(_house: House, now: datetime) -> Iterator[Cause]:
         text = f"The platform has not confirmed them; see: wispbill endpoints deliveries {endpoint_id}"
         key = f"service:{endpoint_id}:{tenant_id}"
         title = "Changes of service do not get through"
-        yield Cause(key, tenant_id, "service", title, text, count, alerts.Concern(count))
+        yield Cause(key, tenant_id, "service", title, text, count, alerts.Concern(count), grace_s=120.0)
 
 
 def _moments(_house: House, now: datetime) -> Iterator[Cause]:
