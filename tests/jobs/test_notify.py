@@ -232,6 +232,27 @@ def test_retry_after_is_honoured_for_the_whole_endpoint(
     assert platform.numbers == [1, 1, 2]
 
 
+def test_an_endpoint_that_asks_for_rest_is_told_nothing_new_either(
+    house: House, tenant: records.Tenant, platform: Platform, clock: FrozenClock
+) -> None:
+    an_endpoint(house, tenant.id)
+    platform.answers(500)
+    happens(house, tenant.id, 0)
+    while the_delivery().attempts < 4:  # from now on it holds nothing back
+        runs_for(house, clock, days=0.01, every_s=300)
+    platform.answers(429, {"Retry-After": "7200"})
+    while the_delivery().attempts < 5:
+        runs_for(house, clock, days=0.01, every_s=300)
+    platform.told.clear()
+    platform.answers(200)
+    happens(house, tenant.id, 1)
+
+    runs_for(house, clock, days=0.06, every_s=300)
+    assert platform.told == []
+    runs_for(house, clock, days=0.04, every_s=300)
+    assert 1 in platform.numbers
+
+
 def test_an_endpoint_that_is_gone_is_disabled_and_told_nothing_more_until_it_is_resumed(
     house: House, tenant: records.Tenant, platform: Platform, clock: FrozenClock
 ) -> None:
