@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from daemon.house import House
-from daemon.store import invariants, links, records
+from daemon.jobs.tidy import tidy
+from daemon.store import events, invariants, links, records
 from daemon.store.tables import database
 from tests.builders import Builders
-from tests.fakes import Shop
+from tests.fakes import FrozenClock, Shop
 from tests.jobs.running import run_pull, run_push
 
 
@@ -172,3 +173,18 @@ def test_a_cause_of_many_rows_is_told_by_a_few(house: House, make: Builders) -> 
     planted("UPDATE invoice SET due_minor = 1")
 
     assert len(invariants.check()) == invariants.SHOWN + 1
+
+
+def test_every_night_a_violation_becomes_an_event(
+    house: House, paid: records.Link, clock: FrozenClock
+) -> None:
+    clock.move(days=1)
+    tidy(house)
+    assert events.latest(types=["tidy.invariants.failed"]) == []
+    planted(f"UPDATE invoice SET due_minor = 100 WHERE id = '{paid.invoice_id}'")
+    clock.move(days=1)
+
+    tidy(house)
+
+    (told,) = events.latest(types=["tidy.invariants.failed"])
+    assert told.data["code"] == "WB-DB-INCONSISTENT" and paid.invoice_id in told.data["sentence"]
