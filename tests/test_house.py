@@ -143,6 +143,18 @@ def test_decisions_touch_neither_the_world_nor_a_clock() -> None:
         assert outside <= allowed | {"typing", "dateutil"}  # relativedelta, which is arithmetic
 
 
+def test_service_status_has_one_writer() -> None:
+    """`store.service.move` writes it, and `jobs.enforce` alone calls that."""
+    callers = {
+        module
+        for module in MODULES
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Attribute) and node.attr == "move"
+        if isinstance(node.value, ast.Name) and node.value.id == "service"
+    }
+    assert callers == {"daemon.jobs.enforce.acting"}
+
+
 def importers(library: str) -> set[str]:
     return {
         module

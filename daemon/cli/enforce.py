@@ -81,6 +81,7 @@ def _release(desk: Desk, chosen: list[records.Tenant]) -> None:
 
 
 def _run(desk: Desk, chosen: list[records.Tenant], as_json: bool) -> None:
+    from daemon.cli.jobs import daemon_runs
     from daemon.jobs import enforce as job
     from daemon.store import service
 
@@ -102,6 +103,10 @@ def _run(desk: Desk, chosen: list[records.Tenant], as_json: bool) -> None:
     if sum(shape["held"] for shape in shown):
         count = output.counted(sum(shape["held"] for shape in shown), "cut-off")
         output.note(f"Held: {count}; wispbill enforce --held says why.")
+        if desk.house.store.is_sqlite and not daemon_runs(desk):
+            output.note(
+                "No daemon runs: what waits for a read goes on after wispbill pull, wispbill enforce."
+            )
 
 
 def held_rows(desk: Desk, tenant_id: str | None) -> list[Shape]:

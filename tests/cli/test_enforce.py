@@ -154,5 +154,14 @@ def test_status_counts_what_is_held_and_names_a_brake_as_a_problem(wisp: Shell) 
     } in shown["problems"]
     assert "too many customers" in wisp.ran("enforce", "--held").output
 
+    (found,) = [x for x in wisp.json("doctor", code=1)["findings"] if x["about"] == "cut-offs"][:1]
+    assert (found["level"], found["type"]) == ("bad", "wispbill enforce --tenant wisp --held")
+
     wisp.ran("enforce", "--release-brake")
     assert wisp.json("customers", "show", "C-1")["serviceStatus"] == "throttled"
+
+
+def test_a_plan_for_a_tenant_that_is_not_there_is_found_by_the_doctor(wisp: Shell) -> None:
+    wisp.config.write_text(wisp.config.read_text() + '[[dunning.tenants]]\ntenant = "wips"\nsteps = []\n')
+    said = [x["sentence"] for x in wisp.json("doctor", code=1)["findings"] if x["about"] == "dunning"]
+    assert said == ["[[dunning.tenants]] names 'wips', and there is no such tenant"]

@@ -27,6 +27,7 @@ def examine(desk: Desk, store: Store, now: datetime) -> Iterator[Finding]:
     yield clock(now)
     yield from last_runs()
     yield from billing()
+    yield from cutting(desk)
     found = integrations.listing()
     if not found:
         yield warn("integrations", "there is none: nothing is pushed", "wispbill integrations add stripe")
@@ -49,6 +50,24 @@ def recovery() -> Iterator[Finding]:
             f"push looks before it sends; still waiting: {sum(restore.still_waiting().values())}",
             "enter again what was pushed since, then wispbill recovery end",
         )
+
+
+def cutting(desk: Desk) -> Iterator[Finding]:
+    """Brakes on cut-offs, cut-offs that are held, and plans of tenants that are not there."""
+    from daemon.store import service, tenants
+
+    known = {tenant.id: tenant.reference for tenant in tenants.everyone()}
+    for own in desk.settings.dunning.tenants:
+        if own.tenant not in known.values():
+            yield warn("dunning", f"[[dunning.tenants]] names {own.tenant!r}, and there is no such tenant")
+    for brake in service.brakes():
+        if brake.released_at is None:
+            told = f"the brake holds {brake.count} of {known[brake.tenant_id]}: too many in a day"
+            yield bad("cut-offs", told, f"wispbill enforce --tenant {known[brake.tenant_id]} --held")
+    held = service.held()
+    if held:
+        since = f"{min(row.since for row in held):%Y-%m-%d %H:%M} UTC"
+        yield ok("cut-offs", f"{len(held)} held, the oldest since {since}: wispbill enforce --held says why")
 
 
 def clock(now: datetime) -> Finding:
