@@ -238,6 +238,7 @@ def test_an_endpoint_that_asks_for_rest_is_told_nothing_new_either(
     an_endpoint(house, tenant.id)
     platform.answers(500)
     happens(house, tenant.id, 0)
+    run(house)
     while the_delivery().attempts < 4:  # from now on it holds nothing back
         runs_for(house, clock, days=0.01, every_s=300)
     platform.answers(429, {"Retry-After": "7200"})
@@ -462,6 +463,25 @@ def test_who_is_paused_in_the_middle_of_a_turn_is_told_no_more(
     run(house)
     assert platform.numbers == [0, 1, 2]
     assert states(house) == ["delivered"] * 3 + ["pending"] * 3
+
+
+def test_a_worker_that_lost_its_endpoint_to_another_writes_nothing_down(
+    house: House, tenant: records.Tenant, platform: Platform, clock: FrozenClock
+) -> None:
+    row, _ = an_endpoint(house, tenant.id)
+
+    def answer(_told: Told) -> Reply:
+        clock.move(minutes=5)
+        assert endpoints.claim(house.store, row.id, "other:2") is not None
+        return 500, {}, b""
+
+    platform.answer = answer
+    happens(house, tenant.id, 1, 2)
+    run(house)
+
+    assert len(platform.told) == 1
+    assert [(one.state, one.attempts) for one in deliveries.listing(limit=9)] == [("pending", 0)] * 2
+    assert endpoints.get(row.id).failures == 0
 
 
 # --- crashes ------------------------------------------------------------------------------------------
