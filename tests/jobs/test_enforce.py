@@ -467,13 +467,17 @@ def test_an_invoice_that_was_sent_late_is_not_overdue_on_the_day_it_arrives(wisp
 
 def test_a_promise_gives_service_until_its_day_and_then_dunning_goes_on(wisp: Wisp) -> None:
     link = suspended(wisp)
-    wisp.says(link.customer_id, "promise", "2026-04-08")
+    wisp.says(link.customer_id, "promise", "2026-04-10")  # a Friday
     wisp.goes_on()
     assert wisp.status(link) == "active"
 
-    wisp.days("2026-03-31", "2026-04-08")
+    wisp.days("2026-03-31", "2026-04-12")
     assert wisp.status(link) == "active"
-    wisp.days("2026-04-09", "2026-04-09")
+    wisp.at("2026-04-13 06:59")  # 08:59 in Berlin
+    wisp.goes_on()
+    assert wisp.status(link) == "active"
+    wisp.at("2026-04-13 07:00")
+    wisp.goes_on()
     assert wisp.status(link) == "suspended"
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.dunning import (
@@ -169,6 +169,7 @@ def proven(debt: Debt, now: Moment) -> bool:
     )
 
 
+@settings(max_examples=500)
 @given(st.data())
 def test_service_is_taken_away_only_with_proof_at_an_allowed_hour(data: st.DataObject) -> None:
     now, plan = data.draw(moments()), data.draw(plans())
