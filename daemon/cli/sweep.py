@@ -73,7 +73,8 @@ def _swept(desk: Desk, row: records.Integration) -> dict[str, Any]:
     from daemon.store import differences, sweeps
 
     desk.write("sweep.ask", lambda: sweeps.ask(row, desk.now))
-    shape = _hastened(desk, row) if jobs.daemon_runs(desk) else _here(desk, row)
+    by_daemon = desk.settings.sweep.enabled and row.pull_status and jobs.daemon_runs(desk)
+    shape = _hastened(desk, row) if by_daemon else _here(desk, row)
     state = sweeps.of(row.id)
     waiting = differences.count_waiting([row.id])[row.id]
     return shape | {"to_settle": waiting, "proven_equal_at": state.proven_at if state else None}
@@ -111,7 +112,7 @@ def _hastened(desk: Desk, row: records.Integration) -> dict[str, Any]:
     before, clock = views.last_run_id(), desk.house.clock
     desk.house.wake("sweep")
     until = clock.monotonic() + PATIENCE_S
-    while _goes_on(sweeps.of(row.id)) and clock.monotonic() < until:
+    while _goes_on(sweeps.of(row.id)) and not _pauses(desk, row) and clock.monotonic() < until:
         clock.wait(jobs.LOOK_EVERY_S)
     counts: dict[str, int] = {}
     runs = views.runs_since(before, "sweep", [row.id])
@@ -121,6 +122,15 @@ def _hastened(desk: Desk, row: records.Integration) -> dict[str, Any]:
     last = runs[-1] if runs else None
     fault = {"code": last.fault_code, "text": last.fault_text} if last and last.fault_code else None
     return jobs.shape(row, counts, fault, left=_goes_on(sweeps.of(row.id)))
+
+
+def _pauses(desk: Desk, row: records.Integration) -> bool:
+    """After a fault, or where the budget has no room: the pass goes on later by itself."""
+    from daemon.store import integrations, sweeps
+
+    state = sweeps.of(row.id)
+    ends = (integrations.get(None, row.id).resume_at, state.resume_at if state else None)
+    return any(at is not None and at > desk.now for at in ends)
 
 
 def _goes_on(state: Any) -> bool:

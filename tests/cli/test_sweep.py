@@ -35,7 +35,7 @@ def test_a_dry_run_tells_what_differs_and_changes_nothing(shell: Shell, sent: st
 
     assert (found["kind"], found["number"], found["amount"]) == ("paid_there", "1001", "45.00")
     assert list(database.execute_sql("SELECT payment_status FROM invoice").fetchall()) == before
-    for table in ("payment", "difference", "swept", "sweep"):
+    for table in ("payment", "difference", "swept", "sweep", "run WHERE job LIKE 'sweep%'"):
         assert database.execute_sql(f"SELECT COUNT(*) FROM {table}").fetchone()[0] == 0, table
 
 

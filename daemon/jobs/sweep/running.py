@@ -344,7 +344,9 @@ def compare(visit: Visit) -> list[Found]:
     found: list[Found] = []
     for page in pages(visit, visit.provider.pull(asked)) if asked else ():
         found += _told(run, by_ref, page)
-    return [*found, *(one for page in found_in_listing(visit, _horizon(visit)) for one in page)]
+    found += [one for page in found_in_listing(visit, _horizon(visit)) for one in page]
+    visit.tally.counts.clear()  # such a run is not written down
+    return found
 
 
 def _told(run: _Sweeping, by_ref: dict[str, records.Link], page: Sequence[Observation]) -> Iterator[Found]:
