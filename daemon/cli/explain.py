@@ -11,8 +11,7 @@ from daemon.cli.context import desk_of
 from daemon.errors import CATALOGUE, NotFound
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from daemon.cli.context import Desk
     from daemon.cli.shapes import Shape
     from daemon.store import records
 
@@ -37,7 +36,8 @@ def explain(
     from daemon.store import invoices
 
     desk = desk_of(ctx)
-    _story(desk.now, invoices.get(desk.tenant(tenant).id, what), as_json)
+    owner = desk.tenant(tenant)
+    _story(desk, owner, invoices.get(owner.id, what), as_json)
 
 
 def _code(code: str, as_json: bool) -> None:
@@ -57,14 +57,16 @@ def _code(code: str, as_json: bool) -> None:
     )
 
 
-def _story(now: datetime, invoice: records.Invoice, as_json: bool) -> None:
+def _story(desk: Desk, owner: records.Tenant, invoice: records.Invoice, as_json: bool) -> None:
     from daemon.cli import shapes, timeline
+    from daemon.cli.standing import service_of
 
-    shape = shapes.invoices([invoice], now)[0]
+    shape = shapes.invoices([invoice], desk.now)[0]
     moments = timeline.of(invoice)
-    following = timeline.next_step(invoice, now)
+    following = timeline.next_step(invoice, desk.now)
+    served = service_of(desk, owner, invoice.customer_id)
     if as_json:
-        output.document({"invoice": shape, "timeline": moments, "next": following})
+        output.document({"invoice": shape, "timeline": moments, "next": following, "service": served})
         return
     output.say(_head(shape))
     output.say("")
@@ -73,6 +75,7 @@ def _story(now: datetime, invoice: records.Invoice, as_json: bool) -> None:
     output.say("")
     output.say(f"Because: {shape['proof'] or 'nothing was read about it yet'}.")
     output.say(f"Next: {following}")
+    output.say(f"Service: {served['service_status'].value}. {served['next']}")
 
 
 def _head(shape: Shape) -> str:

@@ -165,3 +165,11 @@ def test_a_plan_for_a_tenant_that_is_not_there_is_found_by_the_doctor(wisp: Shel
     wisp.config.write_text(wisp.config.read_text() + '[[dunning.tenants]]\ntenant = "wips"\nsteps = []\n')
     said = [x["sentence"] for x in wisp.json("doctor", code=1)["findings"] if x["about"] == "dunning"]
     assert said == ["[[dunning.tenants]] names 'wips', and there is no such tenant"]
+
+
+def test_an_explained_invoice_says_what_becomes_of_the_service(wisp: Shell) -> None:
+    throttled(wisp)
+    told = wisp.ran("explain", "1001").output
+    assert "Invoice 1001 is overdue: 45.00 USD since 2026-04-01." in told
+    assert "the step of 10 days was taken, throttled" in told
+    assert "Service: throttled. The service is suspended on 2026-04-23 at 09:00, unless 45.00 USD" in told

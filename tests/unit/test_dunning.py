@@ -295,6 +295,12 @@ def test_a_plan_that_was_made_stricter_takes_no_step_twice() -> None:
     assert next_step(stricter, date(2026, 3, 9), done) == (stricter.steps[1], date(2026, 3, 30))
 
 
+def test_while_a_bank_debit_is_under_way_nobody_is_even_reminded() -> None:
+    debt = a_debt(status=PaymentStatus.IN_FLIGHT, is_open=True, episode=1, since_on=date(2026, 3, 9))
+    verdict = decide(a_person(debt), PLAN, moment("2026-03-12 10:00"))
+    assert (verdict.target, verdict.taken) == (S.ACTIVE, ())
+
+
 # --- what happens next --------------------------------------------------------------------------------
 
 
