@@ -214,6 +214,8 @@ ROUTES = (
         "Change its settings, how it syncs and its pace",
         given=given.IntegrationChange,
     ),
+    _route("POST", f"{OWN}/webhook", set_up_webhook, roles.CONNECTING, "Register our webhook there"),
+    _route("DELETE", f"{OWN}/webhook", take_webhook_away, roles.CONNECTING, "Take our webhook away there"),
     _route("DELETE", OWN, remove, roles.CONNECTING, "Remove it, once it is drained", asked=given.RemoveQuery),
     _route("POST", ROOT, setup_default, roles.ONLY_ADMINS, "Connect the tenant's default account", **_SETUP),
     _route(
