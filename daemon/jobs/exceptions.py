@@ -5,7 +5,7 @@ Read from the rows as they are; nothing is kept beside them, so that what was pu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -60,7 +60,7 @@ def gather(tenant_id: str | None) -> list[Matter]:
     rows = integrations.listing(tenant_id)
     found = [
         *_of_invoices(tenant_id),
-        *_differing(tenant_id),
+        *_differing(tenant_id, {row.id for row in rows}),
         *_of_integrations(rows),
         *_held(tenant_id),
         *_unbilled(tenant_id),
@@ -149,8 +149,9 @@ def _about(
     )
 
 
-def _differing(tenant_id: str | None) -> Iterator[Matter]:
-    rows = differences.waiting(tenant_id)
+def _differing(tenant_id: str | None, there: Collection[str]) -> Iterator[Matter]:
+    """Nobody looks at a removed integration again."""
+    rows = [row for row in differences.waiting(tenant_id) if row.integration_id in there]
     about = invoices.by_ids(list({row.invoice_id for row in rows if row.invoice_id}))
     for row in rows:
         invoice = about.get(row.invoice_id or "")
