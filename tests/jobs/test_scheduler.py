@@ -20,7 +20,18 @@ from daemon.model import SyncState
 from daemon.model.dunning import ServiceStatus
 from daemon.scheduler import Scheduler
 from daemon.settings import Settings
-from daemon.store import customers, events, integrations, invoices, links, records, runs, service, tenants
+from daemon.store import (
+    customers,
+    events,
+    integrations,
+    invoices,
+    links,
+    records,
+    runs,
+    service,
+    sweeps,
+    tenants,
+)
 from tests.builders import Builders
 from tests.fakes import Lines, Shop
 from tests.recurring import a_plan, subscribe
@@ -314,3 +325,21 @@ def test_a_subscriber_is_billed_by_the_daemon_and_the_invoice_goes_out(
     eventually(lambda: is_synced(links.of_invoice(invoice.id)))
     eventually(lambda: any(run.job == "bill" and run.finished_at for run in runs.newest_of_each()))
     assert [paper.sent for paper in shop.accounts[integration.id].papers.values()] == [1]
+
+
+def test_a_comparison_that_somebody_asks_for_is_made_by_the_daemon(
+    house: House, make: Builders, shop: Shop, scheduler: Scheduler
+) -> None:
+    integration = make.an_integration()
+    link = make.a_link(integration)
+    scheduler.start()
+    scheduler.wake("push")
+    eventually(lambda: is_synced(link))
+    house.store.write("test", lambda: sweeps.ask(integration, house.clock.now()))
+    scheduler.wake("sweep")
+
+    def is_proven() -> bool:
+        state = sweeps.of(integration.id)
+        return state is not None and state.proven_at is not None
+
+    eventually(is_proven)
