@@ -22,6 +22,7 @@ from daemon.dunning import (
     forecast,
     may_act,
     next_step,
+    obstacle,
     what_next,
 )
 from daemon.model import DocStatus, IntegrationState, PaymentStatus
@@ -253,6 +254,54 @@ def test_what_is_said_to_come_next_does_not_come_before(data: st.DataObject) -> 
         if verdict.target.rank > person.status.rank or verdict.taken:
             assert then.local.replace(tzinfo=None) >= said
             return
+
+
+# --- the guard ----------------------------------------------------------------------------------------
+
+NOON = moment("2026-03-19 12:00")
+FRESH = View(NOON.at - timedelta(minutes=15), NOON.at - timedelta(minutes=15))
+
+
+@pytest.mark.parametrize(
+    ("view", "code"),
+    [
+        (FRESH, None),
+        (replace(FRESH, doc_status=DocStatus.UNKNOWN), None),
+        (replace(FRESH, state=IntegrationState.DRAINING), None),
+        (replace(FRESH, told_at=None), "read"),
+        (replace(FRESH, told_at=NOON.at - timedelta(minutes=15, microseconds=1)), "read"),
+        (replace(FRESH, told_at=NOON.at + timedelta(microseconds=1)), "read"),
+        (replace(FRESH, moved_at=NOON.at - timedelta(minutes=14)), "read"),
+        (replace(FRESH, state=IntegrationState.NEEDS_RECONNECT), "integration"),
+        (replace(FRESH, state=IntegrationState.TESTING), "integration"),
+        (replace(FRESH, braked=True), "pull_brake"),
+        (replace(FRESH, trouble="WB-REMOTE-UNREACHABLE"), "provider"),
+        (replace(FRESH, hinted=True), "hint"),
+        (replace(FRESH, void_asked=True), "void"),
+        (replace(FRESH, doc_status=DocStatus.MISSING), "document"),
+        (replace(FRESH, doc_status=DocStatus.DRAFT), "document"),
+        (replace(FRESH, doc_status=DocStatus.PAID), "document"),
+    ],
+)
+def test_each_doubt_about_the_providers_side_is_an_obstacle(view: View, code: str | None) -> None:
+    found = obstacle(a_debt(view=view), NOON)
+    assert (found.code if found else None) == code
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (PaymentStatus.IN_FLIGHT, "in_flight"),
+        (PaymentStatus.DISPUTED, "disputed"),
+        (PaymentStatus.UNKNOWN, "unknown"),
+    ],
+)
+def test_each_doubt_about_the_money_is_an_obstacle_even_where_reads_are_supposed(
+    status: PaymentStatus, code: str
+) -> None:
+    found = obstacle(a_debt(view=FRESH, status=status), replace(NOON, trusting=True))
+    assert found is not None
+    assert found.code == code
 
 
 # --- days and hours -----------------------------------------------------------------------------------
