@@ -72,6 +72,9 @@ class House:
     pauses: dict[str, str] = field(default_factory=dict)
     """Why nothing is pushed now, a sentence for each cause (the clock jumped, the disk is full)."""
 
+    failing: dict[str, str] = field(default_factory=dict)
+    """Which jobs of the schedule broke off at their last tick, and with what sentence."""
+
     @property
     def pushes_paused(self) -> str | None:
         return next(iter(list(self.pauses.values())), None)

@@ -14,7 +14,12 @@ from functools import partial
 from typing import Any
 
 import structlog
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
+from apscheduler.events import (
+    EVENT_JOB_ERROR,
+    EVENT_JOB_EXECUTED,
+    EVENT_JOB_MAX_INSTANCES,
+    EVENT_JOB_MISSED,
+)
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from daemon.beats import Beats
@@ -83,6 +88,7 @@ class Scheduler:
         self._every("tidy", 60.0, self._tick_tidy)
         self._every("beat", 5.0, partial(self._beats.beat, name="scheduler"))
         self._ticks.add_listener(self._told, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+        self._ticks.add_listener(self._went_well, EVENT_JOB_EXECUTED)
         self._ticks.start()
         self._watch.start()
 
@@ -167,6 +173,10 @@ class Scheduler:
         error = getattr(event, "exception", None)
         sentence = error.message if isinstance(error, WispbillError) else repr(error) if error else "late"
         log.error("scheduler.tick_failed", job=event.job_id, error=sentence)
+        self._house.failing[event.job_id] = sentence
+
+    def _went_well(self, event: Any) -> None:
+        self._house.failing.pop(event.job_id, None)
 
     # --- workers --------------------------------------------------------------------------------------
 

@@ -14,12 +14,15 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, JobExecutionEvent
 
 from daemon.alerts import SCHEMES, Sender
+from daemon.beats import Beats
 from daemon.errors import InvalidInput, StoreError
 from daemon.house import House
 from daemon.jobs.notify import Alarm, deliver, notify
 from daemon.model import IntegrationState
+from daemon.scheduler import Scheduler
 from daemon.settings import Settings
 from daemon.store import alerts, endpoints, integrations, links, records, runs, service
 from daemon.store.endpoints import EndpointState
@@ -298,6 +301,24 @@ def test_failed_chores_a_missing_backup_and_pauses_are_causes(
     assert keys(house, clock) == {"job", "disk"}
     clock.move(days=2)
     assert keys(house, clock) == {"job", "disk", "backup"}
+
+
+def test_a_job_that_breaks_off_tick_after_tick_is_a_cause_until_it_runs_again(
+    house: House, told: list[tuple[str, str]], clock: FrozenClock
+) -> None:
+    scheduler = Scheduler(house, Beats(clock))
+    scheduler._told(JobExecutionEvent(EVENT_JOB_ERROR, "pull", "", clock.now(), exception=KeyError("x")))
+    looks(house, clock, minutes=2)
+    assert told == []
+    looks(house, clock, minutes=3)
+    scheduler._went_well(JobExecutionEvent(EVENT_JOB_EXECUTED, "pull", "", clock.now()))
+    looks(house, clock, minutes=10)
+    assert scheduler.stop(5)
+
+    assert [title for title, _ in told] == [
+        "wispbill: The job pull breaks off",
+        "wispbill: recovered: The job pull breaks off",
+    ]
 
 
 def test_the_check_at_the_start_alarms_nobody(

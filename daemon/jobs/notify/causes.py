@@ -36,6 +36,8 @@ UNCONFIRMED = timedelta(minutes=15)
 DAY = timedelta(days=1)
 STARTING_S = 900.0
 """The check at the start takes minutes on a large database, and is no alarm."""
+TICKS_S = 180.0
+"""A tick that failed and went well the next time is in the log alone."""
 CATCHING_UP_S = 600.0
 """A daemon that was down for hours has this long to read and send what it missed."""
 
@@ -161,6 +163,9 @@ def _jobs(house: House, now: datetime) -> Iterator[Cause]:
             yield Cause(
                 "late:tidy.backup", audit.PLATFORM, "backup", "No backup since the night before", text
             )
+    for name, sentence in list(house.failing.items()):
+        title = f"The job {name} breaks off"
+        yield Cause(f"tick:{name}", audit.PLATFORM, "job", title, scrub(sentence), grace_s=TICKS_S)
     for name, sentence in list(house.pauses.items()):
         grace_s = STARTING_S if name == "check" else 0.0
         yield Cause(
