@@ -391,6 +391,27 @@ def test_an_older_word_about_a_service_never_comes_after_a_newer_one(
     ]
 
 
+def test_a_word_that_is_superseded_while_it_is_under_way_is_not_told_again(
+    house: House, make: Builders, platform: Platform, clock: FrozenClock
+) -> None:
+    customer = make.a_customer()
+    an_endpoint(house, customer.tenant_id, types=["service.*"])
+
+    def answer(told: Told) -> Reply:
+        if told.number == 1:
+            happens(house, customer.tenant_id, 2, type_="service.restored", customer_id=customer.id)
+            notify(house)
+            return 500, {}, b""
+        return 200, {}, b""
+
+    platform.answer = answer
+    happens(house, customer.tenant_id, 1, type_="service.suspended", customer_id=customer.id)
+    runs_for(house, clock, days=1, every_s=600)
+
+    assert platform.numbers == [1, 2]
+    assert states(house) == ["dropped", "delivered"]
+
+
 def test_an_endpoint_that_is_slow_or_down_delays_no_other(
     house: House, make: Builders, clock: FrozenClock
 ) -> None:
