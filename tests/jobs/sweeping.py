@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,13 @@ BASE = "https://sandbox.test"
 class Office:
     """A house and the account that it is connected to."""
 
-    def __init__(self, provider: str, folder: Path, template: Path, **settings: Any) -> None:
+    def __init__(self, provider: str, folder: Path, template: Path, zone: str = "UTC") -> None:
         shutil.copy(template, folder / "wispbill.db")
         self.clock, self.entropy = FrozenClock(), SeededEntropy()
         self.seat = seat(provider, Ground(self.clock, SeededEntropy(), Faults(), BASE, "USD", rates=False))
         self.hands: Any = self.seat.hands
         self.transport = SpoilingTransport(SandboxTransport(self.seat.double))
-        environ = {"WISPBILL_DAEMON__STATE_DIR": str(folder), **settings}
+        environ = {"WISPBILL_DAEMON__STATE_DIR": str(folder)}
         self.house = wiring.build(
             load(None, environ),
             clock=self.clock,
@@ -48,7 +48,7 @@ class Office:
             fast=True,
         )
         self.make = Builders(self.house.store)
-        self.tenant = self.make.a_tenant(currency="USD", zone="UTC")
+        self.tenant = self.make.a_tenant(currency="USD", zone=zone)
         self.id = self.house.store.write("test", self._connect)
 
     def _wire(self, party: str, gate: Gate, deadline_s: float) -> Wire:
@@ -103,8 +103,8 @@ class Office:
 
     # --- what is done ---------------------------------------------------------------------------------
 
-    def pushed(self, count: int) -> list[records.Link]:
-        made = [self.make.a_link(self.row, total="45.00 USD") for _ in range(count)]
+    def pushed(self, count: int, due_on: date | None = None) -> list[records.Link]:
+        made = [self.make.a_link(self.row, total="45.00 USD", due_on=due_on) for _ in range(count)]
         for _ in range(30):
             visit(self.house, self.id, "push", push)
             self.clock.move(minutes=2)

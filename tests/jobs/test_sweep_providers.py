@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,15 +19,15 @@ from tests.jobs.sweeping import Office, ref
 LISTING = tuple(name for name in SEATED if name != "custom_webhook")
 """A customer's own system has no list of all its invoices."""
 
-MakeOffice = Callable[[str], Office]
+MakeOffice = Callable[..., Office]
 
 
 @pytest.fixture
 def office_at(tmp_path: Path, empty_database: Path) -> Iterator[MakeOffice]:
     made: list[Office] = []
 
-    def make(provider: str) -> Office:
-        made.append(Office(provider, tmp_path, empty_database))
+    def make(provider: str, zone: str = "UTC") -> Office:
+        made.append(Office(provider, tmp_path, empty_database, zone))
         return made[-1]
 
     yield make
@@ -54,6 +55,22 @@ def test_equal_books_are_proven_equal(office_at: MakeOffice, provider: str) -> N
 
     assert (office.waiting(), tally.fault, office.proven()) == ([], None, True)
     assert tally.counts["read"] == 3
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "Pacific/Honolulu"])
+@pytest.mark.parametrize("provider", SEATED)
+def test_a_due_date_is_the_same_in_any_zone_and_where_it_had_passed(
+    office_at: MakeOffice, provider: str, zone: str
+) -> None:
+    office = office_at(provider, zone)
+    today = office.clock.now().date()
+    for days in (-40, -1, 0, 1, 14):
+        office.pushed(1, today + timedelta(days=days))
+
+    office.sweep()
+
+    assert [row.sentence for row in differences.waiting()] == []
+    assert office.proven()
 
 
 @pytest.mark.parametrize("deed", REPAIRED)

@@ -32,6 +32,10 @@ OF_A_LINK = frozenset(
 LISTED = frozenset({Kind.UNKNOWN_HERE, Kind.DUPLICATE})
 """These wait too, and are gone when the provider's list no longer shows them."""
 
+LATEST = timedelta(hours=14 + 24)
+"""Where a day begins first it is 14 hours ahead of UTC; and where a provider refuses a date that is over by
+its own clock, its adapter asks for the day after."""
+
 SETTLE = 'wispbill exceptions settle {id} --note "…"'
 """`{id}` stands for the id of the difference."""
 
@@ -162,13 +166,14 @@ def _still_owed(item: Applied) -> bool:
 
 
 def _due_days(item: Applied, sent: Sent) -> set[date]:
-    """What may have been asked for: a date that had passed was sent as the day of sending."""
+    """What may have been asked for: a date that had passed was sent as the day of sending, which at one that
+    keeps to a zone of its own may be the day after."""
     link, due_on = item.subject.link, item.subject.invoice.due_on
     days = {due_on}
     last = link.pushed_at
     first = link.first_tried_at or last
     if first is not None and last is not None:
-        day, end = _day(min(first, last), sent.zone), _day(last, sent.zone)
+        day, end = _day(min(first, last), sent.zone), (last + LATEST).date()
         while day <= end:
             days.add(max(day, due_on))
             day += timedelta(days=1)
