@@ -84,10 +84,14 @@ BRAKE_EVERY = 10
 ROTA = tuple(point for point in POINTS if point not in BRAKE)
 ROTA += tuple(point for point in ROTA if point.startswith(RARE))
 ROTA += tuple(
-    point for point in ROTA if point.startswith(("pull.apply", "pull.foreign", "push.void", "push.record"))
+    point
+    for point in ROTA
+    if point.startswith(
+        ("pull.apply", "pull.foreign", "push.void", "push.record", "receiver.hint", "feed:page-n")
+    )
 )
 
-CRASHES, SIGTERMS = 10, 2
+CRASHES, SIGTERMS = 12, 2
 """How many points each seed arms."""
 
 
