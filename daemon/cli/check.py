@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def check(ctx: typer.Context, *, as_json: output.Json = False) -> None:
-    """Verify the database: sums, folds, states, journal, tenants, events, audit."""
+    """Verify the database itself. Sums, folds, states, journal, tenants, events and audit must agree."""
     from daemon.store import invariants
 
     desk = desk_of(ctx)

@@ -94,7 +94,7 @@ def list_(
 
 @group.command("show")
 def show(ctx: typer.Context, name: Name, tenant: output.Tenant = None, as_json: output.Json = False) -> None:
-    """Show a customer, what becomes of the service, and the latest invoices."""
+    """Show a customer. Also what becomes of the service, and the latest invoices."""
     from daemon.cli import shapes
     from daemon.cli.invoices import COLUMNS as INVOICE_COLUMNS
     from daemon.cli.standing import service_of

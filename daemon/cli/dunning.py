@@ -52,7 +52,7 @@ def preview(
     tenant: output.Tenant = None,
     as_json: output.Json = False,
 ) -> None:
-    """Show whose service will get worse on a day, if nothing is paid until then."""
+    """Show whose service gets worse on a day. It is assumed that nothing is paid until then."""
     from daemon.jobs.enforce.previewing import preview as look_ahead
     from daemon.jobs.intake import today_of
 

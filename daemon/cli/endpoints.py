@@ -167,7 +167,7 @@ def resume(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> N
 
 @group.command("remove")
 def remove(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> None:
-    """Forget an endpoint and its secrets; what waited for it is dropped."""
+    """Forget an endpoint and its secrets. What waited for it is dropped."""
     from daemon.store import endpoints
 
     desk = desk_of(ctx)
@@ -188,7 +188,7 @@ def rotate(
     ] = False,
     as_json: output.Json = False,
 ) -> None:
-    """Sign with a new secret, shown once, now; for 72 hours also with the one before."""
+    """Sign with a new secret. It is shown once, now; for 72 hours the one before signs too."""
     from daemon.store import endpoints
     from daemon.wire.signing import new_secret
 
@@ -218,7 +218,7 @@ def deliveries_(
     limit: output.Limit = 50,
     as_json: output.Json = False,
 ) -> None:
-    """The delivery log, the newest first: each event, its tries, and the last answer."""
+    """Show the delivery log, the newest first. Each event, its tries, and the last answer."""
     from daemon.store import deliveries
 
     desk = desk_of(ctx)
@@ -246,7 +246,7 @@ def resend(
     failed: Annotated[bool, typer.Option("--failed", help="All that were given up.")] = False,
     as_json: output.Json = False,
 ) -> None:
-    """Tell events again, under the same ids: one, a range, or all that were given up."""
+    """Tell events again, under the same ids. One, a range, or all that were given up."""
     from daemon.store import deliveries, events
 
     desk = desk_of(ctx)

@@ -23,7 +23,7 @@ ACTS = {
 }
 
 commands = typer.Typer(
-    help="What needs a person, the most money first; and what was settled.",
+    help="Show what needs a person. The most money comes first; and what was settled.",
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -97,7 +97,7 @@ def settle(
     note: Annotated[str, typer.Option(help="What you found, or did; it is kept in the audit.")],
     tenant: output.Tenant = None,
 ) -> None:
-    """Acknowledge a difference: it comes back only where it becomes another."""
+    """Acknowledge a difference. It comes back only where it becomes another."""
     desk = desk_of(ctx)
     desk.open()
     _settle(desk, name, note.strip(), desk.tenant_id(tenant))

@@ -37,7 +37,7 @@ def promise(
     tenant: output.Tenant = None,
     as_json: output.Json = False,
 ) -> None:
-    """Note a promise to pay: full service through that day, then dunning goes on where it was."""
+    """Note a promise to pay. Full service through that day, then dunning goes on where it was."""
     _say(ctx, "promise", name, until, reason, tenant, as_json)
 
 

@@ -41,7 +41,7 @@ def sweep(
     dry_run: jobs.DryRun = False,
     as_json: output.Json = False,
 ) -> None:
-    """Compare all invoices with the provider's; repair what differs, or say who must."""
+    """Compare all invoices with the provider's. What differs is repaired, or it is said who must."""
     desk = desk_of(ctx)
     chosen = jobs.chosen(desk, tenant, integration)
     if not chosen:
