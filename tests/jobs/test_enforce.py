@@ -609,3 +609,27 @@ def test_a_woken_look_that_breaks_is_tried_again_later_and_others_go_on(wisp: Wi
 
     assert service.waiting(now, 10) == []
     assert service.waiting(now + timedelta(minutes=10), 10) == [(wisp.tenant.id, broken.customer_id)]
+
+
+def test_those_who_merely_wait_for_a_read_are_counted_before_it(wisp: Wisp) -> None:
+    many(wisp, 6, 10)
+    wisp.at("2026-03-19 10:00")
+
+    wisp.run()
+
+    assert wisp.held() == ["read"] * 6
+    assert service.brake(wisp.tenant.id) is not None
+
+
+def test_where_every_read_is_fresh_already_they_are_counted_before_the_first_is_cut_off(wisp: Wisp) -> None:
+    found = many(wisp, 6, 10)
+    wisp.at("2026-03-19 10:00")
+    now = wisp.house.clock.now()
+    ids = [link.id for link in found]
+    wisp.write(lambda: links.postpone(ids, now + timedelta(days=7)))
+    wisp.write(lambda: service.told(ids, [], now))
+
+    wisp.run()
+
+    assert {wisp.status(link) for link in found} == {"warned"}
+    assert wisp.held() == ["brake"] * 6
