@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from daemon.errors import (
     Garbled,
@@ -26,7 +27,9 @@ from daemon.model import Asked, DocStatus
 from daemon.money import Money
 from daemon.providers.contract import PlainJournal
 from daemon.providers.paypal import PayPal
-from tests.providers.paypal_bench import PayPalBench, a_draft, a_line, a_payer
+from daemon.wire import HttpWire
+from daemon.wire.departure import leaving_by
+from tests.providers.paypal_bench import OpenGate, PayPalBench, a_draft, a_line, a_payer
 
 RATE = {"county": {"percentage": "8.25", "display_name": "Sales tax"}}
 CREATE, SEND = "POST /v2/invoicing/invoices", "POST /v2/invoicing/invoices/{id}/send"
@@ -439,6 +442,30 @@ def test_a_token_that_ended_is_renewed_once_and_the_call_made_again(bench: PayPa
     bench.adapter().push_one(a_draft(), PlainJournal())
 
     assert bench.keeper.minted == 2
+    assert bench.live(a_draft().reference) == 1
+
+
+def test_a_write_whose_token_took_too_long_to_renew_is_not_repeated_under_its_old_mark(
+    bench: PayPalBench,
+) -> None:
+    """How long it may still land is counted from the mark."""
+
+    class Slow:
+        def access(self) -> SecretStr:
+            return SecretStr("stale")
+
+        def renewed(self, refused: SecretStr) -> SecretStr:
+            bench.clock.wait(60)
+            return bench.keeper.access()
+
+    wire = HttpWire("PayPal", gate=OpenGate(), clock=bench.clock, transport=bench.network)
+    adapter = PayPal(replace(bench.context(), wire=wire, tokens=Slow()))
+
+    with leaving_by(bench.clock.monotonic() + 30), pytest.raises(Throttled):
+        adapter.push_one(a_draft(), PlainJournal())
+    assert bench.live(a_draft().reference) == 0
+
+    adapter.push_one(a_draft(), PlainJournal())
     assert bench.live(a_draft().reference) == 1
 
 

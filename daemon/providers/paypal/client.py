@@ -20,6 +20,7 @@ from daemon.model import Document
 from daemon.providers.oauth import TokenKeeper, TokenSet
 from daemon.providers.paypal.money import PARTY
 from daemon.wire import Reply, Wire, raise_for
+from daemon.wire.departure import departure, leaving_by
 
 _REFUSALS = frozenset([400, 403, 404, 409, 415, 422])
 """Final only in PayPal's own words: what is cut off, or a proxy's page, refuses nothing."""
@@ -81,10 +82,12 @@ class Api:
             sent["Authorization"] = f"Bearer {token.get_secret_value()}"
             return self._wire.request(method, url, headers=sent, params=params, body=content, scope=scope)
 
-        token = self._tokens.access()
+        token, latest = self._tokens.access(), departure()
         reply = call(token)
         if reply.status_code == 401:
-            reply = call(self._tokens.renewed(token))
+            fresh = self._tokens.renewed(token)
+            with leaving_by(latest):
+                reply = call(fresh)
         raise_for_paypal(reply)
         return Answer(_document(reply), reply.headers)
 
