@@ -6,12 +6,14 @@ and what is written before a new token is used, is the keeper's matter (`store` 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from pydantic import SecretStr
 
+from daemon.errors import Unsupported
 from daemon.model import Document, Mode
 from daemon.wire import Wire
 
@@ -61,7 +63,7 @@ class Consented:
     name: str
 
 
-class OAuth:
+class OAuth(ABC):
     """The authorization-code flow of one provider: what to open in the browser, and three calls."""
 
     scopes: ClassVar[tuple[str, ...]]
@@ -75,28 +77,28 @@ class OAuth:
         self.wire = wire
         self.base_url = base_url
 
+    @abstractmethod
     def authorize_url(self, state: str, challenge: str | None = None) -> str:
         """Where the tenant's browser goes; `challenge` is PKCE's S256."""
-        raise NotImplementedError
 
+    @abstractmethod
     def exchange(self, code: str, verifier: str | None = None) -> TokenSet:
         """The first tokens of a consent. Raises Rejected (the code was used, or is too old), Unauthorised
         (the app's own secret is refused) or what the wire raised; a code is never sent twice."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refresh(self, refresh: SecretStr) -> TokenSet:
         """New tokens. Raises GrantDead where the provider says that this one is worth nothing (any more;
         `invalid_grant`), Unauthorised where it refuses the app itself (`invalid_client`), Garbled where a
         2xx cannot be read (the tokens may have rotated), and what the wire raised."""
-        raise NotImplementedError
 
     def revoke(self, refresh: SecretStr) -> None:
         """Give the consent back."""
-        raise NotImplementedError
+        raise Unsupported
 
+    @abstractmethod
     def accounts(self, access: SecretStr, callback: Mapping[str, str]) -> Sequence[Consented]:
         """Which accounts the consent covers: from the callback's query, or asked for."""
-        raise NotImplementedError
 
     def credentials(self, account: Consented) -> Document:
         """The adapter's credentials for this account: which one it is; the tokens come from the keeper."""

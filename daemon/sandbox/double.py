@@ -45,24 +45,24 @@ class Standing:
     sent: int
 
 
-class Hands:
+class Hands(ABC):
     """One account as the world outside acts on it: payers, banks, and people in the provider's own pages.
     Amounts are minor units. An unknown ref raises KeyError, what the provider would refuse ValueError, and
     what does not exist there Unsupported."""
 
     id: str
 
+    @abstractmethod
     def standing(self) -> list[Standing]:
         """Every invoice, oldest first; deleted ones too where they were ours once, as MISSING."""
-        raise NotImplementedError
 
+    @abstractmethod
     def payers(self) -> int:
         """How many customers the account has."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pay(self, ref: str, amount: int | None = None) -> str:
         """The subscriber pays the rest, or `amount` of it; returns the payment's id."""
-        raise NotImplementedError
 
     def pay_several(self, amounts: dict[str, int]) -> str:
         """One payment that settles several invoices of one payer."""
@@ -224,7 +224,7 @@ class BaseDouble(ABC):
 
     def revoke(self, request: Request) -> None:
         """From now on the credentials of this request are worth nothing."""
-        raise NotImplementedError
+        raise Unsupported
 
     # --- webhooks -------------------------------------------------------------------------------------
 
