@@ -109,11 +109,15 @@ def due_for_push(integration_id: str, now: datetime, *, limit: int) -> list[reco
 
 
 def sending(link_id: str, now: datetime) -> None:
-    """Inside the transaction of a push's first mark: from here on something may be at the provider."""
+    """Inside the transaction of a push's first mark: from here on something may be at the provider.
+
+    It stays due: where its integration was parked between the choice and this mark, and the daemon dies
+    before it is told what became of it, nobody else would come back to it."""
     plain.execute(
-        "UPDATE link SET state = ?, first_tried_at = COALESCE(first_tried_at, ?) "
-        "WHERE id = ? AND pushed_at IS NULL",
+        "UPDATE link SET state = ?, first_tried_at = COALESCE(first_tried_at, ?), "
+        "next_push_at = COALESCE(next_push_at, ?) WHERE id = ? AND pushed_at IS NULL",
         S.SENDING.value,
+        to_micros(now),
         to_micros(now),
         link_id,
     )

@@ -256,3 +256,19 @@ def test_an_integration_of_another_tenant_is_not_there(make: Builders) -> None:
         integrations.get(stranger.id, integration.id)
     assert integrations.listing(stranger.id) == []
     assert [one.id for one in integrations.listing(integration.tenant_id)] == [integration.id]
+
+
+def test_what_was_marked_after_its_integration_was_parked_comes_back(store: Store, make: Builders) -> None:
+    """The daemon dies between that mark and the word of what became of it."""
+    tenant = make.a_tenant()
+    integration = make.an_integration(tenant)
+    link = links.of_invoice(make.an_invoice(make.a_customer(tenant)).id)
+    assign(store)
+    move(store, integration, S.NEEDS_RECONNECT, code="WB-GRANT-DEAD")
+    assert links.of_invoice(link.invoice_id).state == SyncState.PARKED
+
+    store.write("test", lambda: links.sending(link.id, store.clock.now()))
+    move(store, integration, S.ACTIVE)
+
+    due = links.due_for_push(integration.id, store.clock.now(), limit=10)
+    assert [one.id for one in due] == [link.id]
