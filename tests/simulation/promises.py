@@ -189,14 +189,17 @@ class Promises:
         in months that is a second net does not count, nor the next of those that replace a feed."""
         pushes = "SELECT next_push_at FROM link WHERE next_push_at IS NOT NULL"
         reads = """SELECT next_pull_at FROM link WHERE next_pull_at IS NOT NULL
-                   AND next_pull_at - COALESCE(last_pulled_at, pushed_at) < ?"""
+                   AND next_pull_at - COALESCE(last_pulled_at, pushed_at) NOT BETWEEN ? AND ?"""
         waiting = "SELECT received_at FROM hint WHERE used_at IS NULL"
-        again = int(self._world.party.reread_s() * 1_000_000)
-        times = [row[0] for row in self._query(f"{pushes} UNION ALL {reads}", again)]
+        again = [int(seconds * 1_000_000) for seconds in self._world.party.reread_s()]
+        times = [row[0] for row in self._query(f"{pushes} UNION ALL {reads}", *again)]
         times += [row[0] for row in self._query(waiting)] if not times else []
         if not times:
             return None
-        resume = self._query("SELECT resume_at FROM integration")[0][0] or 0
+        # A dead daemon's lease, written by a clock that was ahead, is waited for too.
+        resume = max(
+            self._query("SELECT COALESCE(resume_at, 0), COALESCE(lease_until, 0) FROM integration")[0]
+        )
         return (max(min(times), resume) - to_micros(self._world.clock.now())) / 1e6
 
     def brake_is_on(self) -> bool:

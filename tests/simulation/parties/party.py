@@ -126,10 +126,12 @@ class Party(ABC):
         return provider_class(cls.provider).can.settle_s
 
     @classmethod
-    def reread_s(cls) -> float:
-        """An open invoice that was read is read again by itself after this long, or longer."""
+    def reread_s(cls) -> tuple[float, float]:
+        """After how long an open invoice that was read is read again by itself: (least, most)."""
         can = provider_class(cls.provider).can
-        return 30 * 86400.0 if can.change_feed and can.feed_tells_all else can.min_poll_s
+        if can.change_feed and can.feed_tells_all:
+            return 30 * 86400.0, 400 * 86400.0
+        return can.min_poll_s, 1.5 * can.min_poll_s
 
     @classmethod
     def hook_path(cls, integration_id: str) -> str:
