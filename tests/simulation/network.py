@@ -78,10 +78,12 @@ class Road(httpx.BaseTransport):
         writes = network.party.writes(request)
         if writes:
             daemon.world.promises.before_send(request)
+        daemon.world.promises.before_refresh(request)
         network.wait(network.chance.between(0.05, 0.4))
         if writes:
             self._cut_off_in_the_middle(request)
         response = self._carry(request, writes)
+        daemon.world.promises.after_refresh(request, response)
         daemon.reach(daemon.point_of(writes, str(request.url)))
         return response
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
@@ -41,6 +42,8 @@ class Promises:
         self._counts: dict[str, int] = {}
         self._settled: set[str] = set()
         self._last_send: dict[tuple[str, str], Sent] = {}
+        self._succeeded: dict[str, int] = {}
+        self._refused = False
 
     def _query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """By a connection of our own: it sees what is committed, and nothing else."""
@@ -93,6 +96,32 @@ class Promises:
                 f"{subject}/{operation} was sent anew {now_s - before.at_s:.0f} s after its last send"
             )
         self._last_send[subject, operation] = Sent(send_no, now_s, off_s, marked_at)
+
+    # --- tokens ---------------------------------------------------------------------------------------
+
+    def before_refresh(self, request: httpx.Request) -> None:
+        """A refresh token whose successor was answered and is committed is not used again, unless that one
+        was refused."""
+        token = self._world.party.refresh_token(request)
+        if token is None or self._refused or self._world.restored or token not in self._succeeded:
+            return
+        if self._refreshed_at() != self._succeeded[token]:
+            raise Broken("a refresh token was used again, though its successor was committed")
+
+    def after_refresh(self, request: httpx.Request, response: httpx.Response) -> None:
+        """The answer has come through to the daemon; nothing of it is committed yet."""
+        token = self._world.party.refresh_token(request)
+        if token is None:
+            return
+        if response.status_code in (400, 401):
+            self._refused = True
+        with suppress(ValueError):  # garbled on the way: no successor came
+            if response.status_code == 200 and response.json()["refresh_token"] != token:
+                self._refused = False
+                self._succeeded.setdefault(token, self._refreshed_at())
+
+    def _refreshed_at(self) -> int:
+        return int(self._query("SELECT MAX(refreshed_at) FROM oauth_grant")[0][0])
 
     # --- at any moment --------------------------------------------------------------------------------
 

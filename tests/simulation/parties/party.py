@@ -189,6 +189,10 @@ class Party(ABC):
         """Whether the request carries this key of ours; None where this provider's requests carry none."""
         return None
 
+    def refresh_token(self, request: httpx.Request) -> str | None:
+        """The refresh token that the request spends; None where it spends none."""
+        return None
+
     @abstractmethod
     def records(self) -> list[Record]:
         """Every invoice that carries a reference of ours."""

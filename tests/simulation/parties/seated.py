@@ -105,14 +105,13 @@ class PayPalParty(SeatedParty):
 
 
 class Watched(httpx.BaseTransport):
-    """Shows each request for tokens to somebody."""
+    """Shows each request to somebody."""
 
     def __init__(self, inner: httpx.BaseTransport, watch: Callable[[httpx.Request], None]) -> None:
         self._inner, self._watch = inner, watch
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        if "token" in request.url.path:
-            self._watch(request)
+        self._watch(request)
         return self._inner.handle_request(request)
 
 
@@ -129,8 +128,13 @@ class GrantParty(SeatedParty):
         self._too_late = False
         self.transport = Watched(self.transport, self._watch)
 
+    def refresh_token(self, request: httpx.Request) -> str | None:
+        if "token" not in request.url.path:
+            return None
+        return dict(parse_qsl(request.read().decode())).get("refresh_token")
+
     def _watch(self, request: httpx.Request) -> None:
-        token = dict(parse_qsl(request.read().decode())).get("refresh_token")
+        token = self.refresh_token(request)
         if token is not None:
             first_s = self._used.setdefault(token, self.time.elapsed_s)
             self._too_late |= self.time.elapsed_s - first_s > self.rescue_s
