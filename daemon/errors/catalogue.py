@@ -98,6 +98,11 @@ CATALOGUE: dict[str, Entry] = {
         "caller",
         "when asked again",
     ),
+    "WB-TICKET-MANY": Entry(
+        "There are as many open tickets of this customer, or messages in this one, as there may be.",
+        "caller",
+        "when one is closed, or in another ticket",
+    ),
     "WB-BILL-HELD": Entry(
         "A period that ended long ago was never billed; the subscription waits for a person.",
         "operator",

@@ -52,6 +52,8 @@ FACTS: Mapping[str, str] = {
     "command": "What to type.",
     "customers": "How many customers there are.",
     "released": "Who released it.",
+    "ticket": "Our id of the ticket.",
+    "subject": "What the ticket is about, as it was written.",
 }
 """The facts that may be told of, by the name they have in the event."""
 
@@ -72,6 +74,7 @@ class EventType:
 
 _MOVED = ("from", "to", "paid", "due", "currency", "evidence", "alarming")
 _WHY = ("code",)
+_TICKET = ("ticket", "subject")
 _STATE = ("from", "to", "code")
 _SERVICE = (
     "from",
@@ -162,6 +165,10 @@ CATALOGUE: tuple[EventType, ...] = (
     EventType("brake.*", "A brake was applied or released.", ("code", "count", "asked", "reasons")),
     EventType("subscription.held", "A subscription is not billed.", ("code", "subscription")),
     EventType("subscription.*", "Something happened to a subscription.", ("code", "subscription")),
+    EventType("ticket.opened", "A ticket was opened.", _TICKET),
+    EventType("ticket.replied", "The customer wrote in a ticket; it waits for the staff.", _TICKET),
+    EventType("ticket.answered", "The staff answered a ticket.", _TICKET),
+    EventType("ticket.closed", "A ticket was closed.", _TICKET),
     EventType("enforce.failed", "Overdue invoices could not be looked through.", _WHY),
     EventType("bill.failed", "Invoices could not be generated.", _WHY),
     EventType("sweep.*", "A comparison with the provider found something.", ("code", "count", "reason")),

@@ -22,6 +22,7 @@ APP, GRANT, CONSENT = "wba", "wbg", "wbo"
 PLAN, SUBSCRIPTION = "wbf", "wbs"
 EVENT, ENDPOINT = "wbv", "wbe"
 DIFFERENCE = "wbd"
+TICKET = "wbk"
 
 
 def new_id(prefix: str, now: datetime, entropy: Entropy) -> str:

@@ -27,6 +27,7 @@ from daemon.store.tables.service import (
     Standing,
 )
 from daemon.store.tables.sweeping import Difference, Sweep, Swept
+from daemon.store.tables.tickets import Ticket, TicketMessage
 from daemon.store.tables.work import (
     Audit,
     Event,
@@ -85,6 +86,8 @@ __all__ = [
     "Swept",
     "Table",
     "Tenant",
+    "Ticket",
+    "TicketMessage",
     "VaultKey",
     "database",
 ]
@@ -132,4 +135,6 @@ ALL = (
     Sweep,
     Swept,
     Difference,
+    Ticket,
+    TicketMessage,
 )
