@@ -18,6 +18,7 @@ RINGS = (
             "errors",
             "clock",
             "money",
+            "locales",
             "model",
             "settings",
             "wire",
@@ -29,8 +30,8 @@ RINGS = (
         },
     ),
     ("decisions", {"reconcile", "policy", "dunning"}),
-    ("edges", {"store", "providers", "alerts", "gate"}),
-    ("work", {"house", "tokens", "connect", "jobs"}),
+    ("edges", {"store", "providers", "alerts", "gate", "pdf"}),
+    ("work", {"house", "tokens", "connect", "jobs", "timeline"}),
     ("wiring", {"app", "scheduler"}),
     ("faces", {"web", "sandbox"}),
     ("the process", {"service", "cli", "__main__"}),
@@ -39,7 +40,11 @@ RINGS = (
 
 LEVEL = {part: level for level, (_ring, parts) in enumerate(RINGS) for part in parts}
 
-STRANGERS = ({"store", "providers", "alerts", "gate"}, {"reconcile", "policy", "dunning"}, {"web", "sandbox"})
+STRANGERS = (
+    {"store", "providers", "alerts", "gate", "pdf"},
+    {"reconcile", "policy", "dunning"},
+    {"web", "sandbox"},
+)
 """Parts of one ring that do not know one another."""
 
 
