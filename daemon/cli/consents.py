@@ -34,7 +34,7 @@ def _shape(grant: records.Grant | None, now: datetime) -> Shape:
 
 def problems(rows: Sequence[records.Integration], now: datetime) -> Iterator[Shape]:
     """Consents that end soon and whose end no refresh moves; permissions that were taken away."""
-    from daemon.cli.timeline import consent_again
+    from daemon.jobs.remedies import consent_again
     from daemon.model import RUNNING
     from daemon.store import grants
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from daemon.cli.context import Desk
     from daemon.cli.shapes import Shape
     from daemon.store import records
+    from daemon.timeline import Entry
 
 
 def register(app: typer.Typer) -> None:
@@ -58,24 +59,42 @@ def _code(code: str, as_json: bool) -> None:
 
 
 def _story(desk: Desk, owner: records.Tenant, invoice: records.Invoice, as_json: bool) -> None:
-    from daemon.cli import shapes, timeline
+    from daemon.cli import shapes
     from daemon.cli.standing import service_of
+    from daemon.timeline import next_step, timeline
 
     shape = shapes.invoices([invoice], desk.now)[0]
-    moments = timeline.of(invoice)
-    following = timeline.next_step(invoice, desk.now)
+    entries = timeline(invoice)
+    following = next_step(invoice, desk.now)
     served = service_of(desk, owner, invoice.customer_id)
     if as_json:
-        output.document({"invoice": shape, "timeline": moments, "next": following, "service": served})
+        told = [_told(entry) for entry in entries]
+        output.document({"invoice": shape, "timeline": told, "next": following, "service": served})
         return
     output.say(_head(shape))
     output.say("")
-    for moment in moments:
-        output.say(f"{output.text(moment['at'])}  {moment['sentence']}")
+    for entry in entries:
+        output.say(f"{output.text(entry.at)}  {entry.sentence} [{entry.proof}]")
     output.say("")
     output.say(f"Because: {shape['proof'] or 'nothing was read about it yet'}.")
     output.say(f"Next: {following}")
     output.say(f"Service: {served['service_status'].value}. {served['next']}")
+
+
+def _told(entry: Entry) -> Shape:
+    """`evidence` is the number of the reading, where a reading proves it."""
+    from daemon.timeline import ProofKind
+
+    proof = entry.proof
+    return {
+        "at": entry.at,
+        "kind": entry.kind,
+        "sentence": entry.sentence,
+        "actor": entry.actor,
+        "proof": {"kind": proof.kind.value, "ref": proof.ref, "fingerprint": proof.fingerprint},
+        "evidence": int(proof.ref) if proof.kind is ProofKind.READING else None,
+        "fingerprint": proof.fingerprint,
+    }
 
 
 def _head(shape: Shape) -> str:

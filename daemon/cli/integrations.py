@@ -341,7 +341,7 @@ def _advise(row: records.Integration) -> None:
 def _move(
     ctx: typer.Context, name: str, to: IntegrationState, allowed: tuple[IntegrationState, ...], as_json: bool
 ) -> None:
-    from daemon.cli.timeline import settling
+    from daemon.jobs.remedies import settling
     from daemon.store import integrations
 
     desk = desk_of(ctx)

@@ -271,7 +271,7 @@ def lost(
     yes: Annotated[bool, typer.Option("--yes", help="I have no copy of this key anywhere.")] = False,
 ) -> None:
     """Give up what only a lost key opens, the daemon stopped. Integrations ask for credentials again."""
-    from daemon.cli.timeline import giving_again
+    from daemon.jobs.remedies import giving_again
     from daemon.store import audit, secrets
 
     desk = desk_of(ctx)

@@ -120,7 +120,7 @@ def _problem(sentence: str, command: str) -> Shape:
 
 
 def _of_integrations(desk: Desk, rows: list[records.Integration], now: datetime) -> list[Shape]:
-    from daemon.cli.timeline import settling
+    from daemon.jobs.remedies import settling
 
     found = []
     for row in rows:

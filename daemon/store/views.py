@@ -131,9 +131,10 @@ def hints_about(integration_id: str, ref: str, *, limit: int = 200) -> list[reco
     return list(records.Hint.select(where, order=Hint.id, limit=limit))
 
 
-def audit_of(subject: str) -> list[records.AuditRow]:
+def audit_of(tenant_id: str, subject: str) -> list[records.AuditRow]:
     """Who did what to one thing, oldest first."""
-    return list(records.AuditRow.select(Audit.object == subject, order=Audit.id))
+    where = (Audit.tenant_id == tenant_id) & (Audit.object == subject)
+    return list(records.AuditRow.select(where, order=Audit.id))
 
 
 def last_run_id() -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from daemon.cli.timeline import giving_again, settling
 from daemon.errors import VaultError
+from daemon.jobs.remedies import giving_again, settling
 from daemon.store import apps, integrations, secrets
 from daemon.store.secrets import CLIENT_SECRET, TOKENS
 from daemon.store.tables import Secret

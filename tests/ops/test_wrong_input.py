@@ -10,10 +10,10 @@ from contextlib import contextmanager
 import pytest
 
 from daemon import app as house_builder
-from daemon.cli.timeline import settling
 from daemon.errors import CATALOGUE, InvalidInput, StoreError, VaultError
 from daemon.house import House
 from daemon.jobs.pull import pull
+from daemon.jobs.remedies import settling
 from daemon.jobs.visit import visit
 from daemon.store import audit, events, integrations, meta, secrets
 from daemon.store.secrets import CREDENTIALS

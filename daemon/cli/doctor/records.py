@@ -103,7 +103,7 @@ def billing() -> Iterator[Finding]:
 
 
 def state(integration: records.Integration) -> Iterator[Finding]:
-    from daemon.cli.timeline import settling
+    from daemon.jobs.remedies import settling
 
     about, fault = _about(integration), integration.fault_text or ""
     match S(integration.state):
@@ -179,7 +179,7 @@ def consents(desk: Desk, found: list[records.Integration], now: datetime) -> Ite
 
 
 def queue() -> Iterator[Finding]:
-    from daemon.cli.timeline import giving_again
+    from daemon.jobs.remedies import giving_again
     from daemon.store import links, secrets
 
     counts = links.count_by_state()
