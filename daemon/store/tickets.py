@@ -31,7 +31,7 @@ MOST_OPEN = 20
 PER_HOUR = 12
 """Messages that one subscriber may write; the staff is held back by nothing but the pace of its token."""
 
-_NOT_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_NOT_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class TicketState(StrEnum):

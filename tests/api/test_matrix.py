@@ -58,11 +58,13 @@ def test_who_only_reads_can_ask_for_nothing_that_writes() -> None:
     assert {route.method for route in ROUTES if Role.READ_ONLY in route.rule.roles} == {"GET"}
 
 
-def test_a_customer_sees_only_what_stands_below_a_customer_and_writes_only_to_connect() -> None:
+def test_a_customer_sees_only_what_stands_below_a_customer_and_writes_only_to_connect_and_to_ask() -> None:
     theirs = [route for route in ROUTES if Role.CUSTOMER_OWNER in route.rule.roles]
     assert all(route.path.startswith("/api/customers/{customerId}") for route in theirs)
-    assert all(route.rule.connects for route in theirs if route.method != "GET")
-    assert all("/billing-integration" in route.path for route in theirs if route.method != "GET")
+    writes = [route for route in theirs if route.method != "GET"]
+    connecting = [route for route in writes if "/billing-integration" in route.path]
+    assert all(route.rule.connects for route in connecting)
+    assert all("/tickets" in route.path for route in writes if route not in connecting)
 
 
 def test_the_staff_handles_neither_credentials_nor_tokens_nor_tenants() -> None:

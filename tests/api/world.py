@@ -9,6 +9,7 @@ from typing import Any
 from daemon.store.tokens import Role
 from daemon.web.api import given
 from daemon.web.api.routing import Route
+from daemon.web.api.tickets import MessageGiven, TicketGiven
 from tests.api.asking import KEY, OTHER_KEY, Office
 
 OWN_KEY = "sk_test_canaryown0123456789ij"
@@ -93,6 +94,12 @@ BODIES: Mapping[type[given.Given], dict[str, Any]] = {
         "tax": "0",
     },
     given.On: {"on": "2026-03-20"},
+    TicketGiven: {
+        "subject": "An amount",
+        "text": "The invoice says 45.00.\nWhy?",
+        "invoice": "ref:1001",
+    },
+    MessageGiven: {"text": "Tax."},
     given.Nothing: {},
 }
 
@@ -131,6 +138,7 @@ class World:
             "tokenId": row.id,
             "planId": plan,
             "subscriptionId": office.post("/api/subscriptions", body, **ask)["id"],
+            "ticketId": office.post(f"{home}/tickets", BODIES[TicketGiven], **ask)["id"],
         }
 
     def _id(self, admin: str) -> str:
@@ -145,6 +153,7 @@ MISSING = {
     "tokenId": "00000000",
     "planId": "wbf_00000000000000000000000000",
     "subscriptionId": "wbs_00000000000000000000000000",
+    "ticketId": "wbk_00000000000000000000000000",
 }
 
 

@@ -26,6 +26,7 @@ PATHS = {
     "tenantId": "`wbt_…`, or `ref:` and the platform's reference",
     "tokenId": "The 8 characters after `wb_`",
     "planId": "`wbf_…`, or `ref:` and its reference",
+    "ticketId": "`wbk_…`",
     "subscriptionId": "`wbs_…`, or `ref:` and its reference",
 }
 

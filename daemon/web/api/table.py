@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daemon.web.api import access, billing, customers, integrations, invoices, plans
+from daemon.web.api import access, billing, customers, integrations, invoices, plans, tickets
 from daemon.web.api.routing import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -11,5 +11,6 @@ ROUTES: tuple[Route, ...] = (
     *billing.ROUTES,
     *customers.ROUTES,
     *plans.ROUTES,
+    *tickets.ROUTES,
     *access.ROUTES,
 )
