@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from daemon.dunning.calendar import may_act, next_step
+from daemon.dunning.calendar import may_act, next_step, since_when
 from daemon.dunning.facts import Debt, Done, Held, Moment, Opened, Person, Taken, Verdict
 from daemon.dunning.guard import obstacle
 from daemon.model import PaymentStatus
@@ -84,9 +84,11 @@ def _owing(person: Person, moment: Moment) -> tuple[tuple[Opened, ...], list[Deb
 
 
 def _opening(debt: Debt, moment: Moment) -> Opened | None:
-    """What is owed anew is dunned anew, from today on."""
+    """What is owed anew is dunned anew, from today on. Days on which nobody looked, or nothing was owed, do
+    not count: else a first start would warn everybody together, and cut off at once who paid in time and
+    whose payment bounced months later."""
     if debt.episode == 0:
-        return Opened(debt, 1, debt.due_on)
+        return Opened(debt, 1, since_when(debt, moment.today))
     if debt.reopened or not debt.is_open:
         return Opened(debt, debt.episode + 1, moment.today)
     return None

@@ -53,6 +53,11 @@ class Done:
     status: ServiceStatus
     on: date
 
+    @property
+    def days(self) -> int:
+        """Of the step as it was when it was taken."""
+        return int(self.key.rpartition("@")[2])
+
 
 @dataclass(frozen=True, slots=True)
 class Debt:

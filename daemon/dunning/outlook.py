@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from daemon.dunning.calendar import first_moment, next_step
+from daemon.dunning.calendar import first_moment, next_step, since_when
 from daemon.dunning.deciding import decide, evolve
 from daemon.dunning.facts import Debt, Moment, Person
 from daemon.model import PaymentStatus
@@ -76,9 +76,8 @@ def _coming(
         if debt.ignored or debt.is_settled or debt.status is PaymentStatus.IN_FLIGHT:
             continue
         anew = debt.reopened or not debt.is_open
-        since = (debt.due_on if debt.episode == 0 else max(debt.due_on, moment.today)) if anew else None
         done = () if anew else debt.done
-        following = next_step(rules, since or debt.since_on or debt.due_on, done)
+        following = next_step(rules, _since(debt, moment, anew=anew), done)
         if not anew and debt.level.rank > person.status.rank:
             again = first_moment(rules, None, max(free, debt.due_on + timedelta(days=1)), moment.local)
             if again is not None:
@@ -88,6 +87,12 @@ def _coming(
             at = first_moment(rules, step, max(on, free, debt.due_on + timedelta(days=1)), moment.local)
             if at is not None:
                 yield at, step.status, debt
+
+
+def _since(debt: Debt, moment: Moment, *, anew: bool) -> date:
+    if debt.episode == 0:
+        return since_when(debt, moment.today)
+    return max(debt.due_on, moment.today) if anew else debt.since_on or debt.due_on
 
 
 def _rest(person: Person, moment: Moment) -> str:

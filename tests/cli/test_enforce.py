@@ -27,19 +27,22 @@ def ref(shell: Shell) -> str:
     return str(shell.json("invoices", "show", "1001")["externalId"])
 
 
-def throttled(shell: Shell) -> Shell:
-    """Warned on the 6th (the 4th is a Saturday), asked about and throttled on the 13th."""
-    for day in ("06", "13"):
+def run_on(shell: Shell, *days: str) -> None:
+    for day in days:
         at(shell, f"2026-04-{day} 10:00")
         shell.ran("enforce")
+
+
+def throttled(shell: Shell) -> Shell:
+    """Warned on the 6th (the 4th is a Saturday), asked about and throttled on the 13th."""
+    run_on(shell, "02", "06", "13")
     shell.ran("pull")
     shell.ran("enforce")
     return shell
 
 
 def test_a_customer_shows_status_reason_and_what_comes_next(wisp: Shell) -> None:
-    at(wisp, "2026-04-03 10:00")
-    wisp.ran("enforce")
+    run_on(wisp, "02", "03")
     shown = wisp.ran("customers", "show", "C-1").output
     assert "active" in shown
     assert "A reminder is due on 2026-04-06 at 09:00, unless 45.00 USD for invoice 1001" in shown
@@ -52,8 +55,7 @@ def test_a_customer_shows_status_reason_and_what_comes_next(wisp: Shell) -> None
 
 
 def test_a_cut_off_waits_for_a_read_and_is_listed_with_its_reason(wisp: Shell) -> None:
-    at(wisp, "2026-04-06 10:00")
-    wisp.ran("enforce")
+    run_on(wisp, "02", "06")
     at(wisp, "2026-04-13 10:00")
 
     assert "wispbill enforce --held" in wisp.ran("enforce").output
@@ -70,6 +72,7 @@ def test_a_cut_off_waits_for_a_read_and_is_listed_with_its_reason(wisp: Shell) -
 
 
 def test_a_dry_run_changes_nothing(wisp: Shell) -> None:
+    run_on(wisp, "02")
     at(wisp, "2026-04-06 10:00")
     (planned,) = wisp.json("enforce", "--dry-run")["customers"]
     assert (planned["was"], planned["becomes"]) == ("active", "warned")
@@ -77,6 +80,7 @@ def test_a_dry_run_changes_nothing(wisp: Shell) -> None:
 
 
 def test_the_preview_shows_tomorrow_and_leaves_out_whom_one_names(wisp: Shell) -> None:
+    run_on(wisp, "02")
     at(wisp, "2026-04-05 10:00")
     (planned,) = wisp.json("dunning", "preview")["customers"]
     assert (planned["customer"], planned["becomes"], planned["spared"]) == ("C-1", "warned", None)
@@ -84,11 +88,9 @@ def test_the_preview_shows_tomorrow_and_leaves_out_whom_one_names(wisp: Shell) -
 
     (planned,) = wisp.json("dunning", "preview", "--exclude", "C-1")["customers"]
     assert planned["spared"] == "hold: left out of 2026-04-06 in its preview"
-    at(wisp, "2026-04-06 10:00")
-    wisp.ran("enforce")
+    run_on(wisp, "06")
     assert wisp.json("customers", "show", "C-1")["serviceStatus"] == "active"
-    at(wisp, "2026-04-07 10:00")
-    wisp.ran("enforce")
+    run_on(wisp, "07")
     assert wisp.json("customers", "show", "C-1")["serviceStatus"] == "warned"
 
 
@@ -140,9 +142,7 @@ def test_where_no_brake_holds_anything_it_says_so(wisp: Shell) -> None:
 
 def test_status_counts_what_is_held_and_names_a_brake_as_a_problem(wisp: Shell) -> None:
     wisp.config.write_text(wisp.config.read_text() + "[enforce]\nbrake_at_least = 1\nbrake_share = 0.5\n")
-    for day in ("06", "13"):
-        at(wisp, f"2026-04-{day} 10:00")
-        wisp.ran("enforce")
+    run_on(wisp, "02", "06", "13")
     wisp.ran("pull")
     wisp.ran("enforce")
 

@@ -108,12 +108,25 @@ def test_a_plan_of_its_own_holds_for_one_tenant(wisp: Wisp, house: House, make: 
 
 def test_a_daemon_that_was_off_for_a_month_still_warns_first(wisp: Wisp) -> None:
     link = wisp.an_invoice()
+    wisp.days("2026-03-10", "2026-03-10")
     wisp.days("2026-04-20", "2026-04-20")
     assert wisp.status(link) == "warned"
     wisp.days("2026-04-21", "2026-04-26")
     assert wisp.status(link) == "warned"
     wisp.days("2026-04-27", "2026-04-27")
     assert wisp.status(link) == "throttled"
+
+
+def test_a_first_start_warns_nobody_and_counts_from_its_own_day(wisp: Wisp) -> None:
+    link = wisp.an_invoice()  # due on 9 March, and nobody looked at it since
+    seen = []
+    for day in range(20, 31):
+        wisp.at(f"2026-04-{day:02} 10:00")
+        wisp.goes_on()
+        seen.append((day, wisp.status(link)))
+    changes = [(d, s) for n, (d, s) in enumerate(seen) if n == 0 or seen[n - 1][1] != s]
+    assert changes == [(20, "active"), (23, "warned"), (30, "throttled")]
+    assert wisp.count(link, "invoice.overdue") == 1
 
 
 def test_a_due_date_moved_later_at_the_provider_wins(wisp: Wisp) -> None:
@@ -522,7 +535,9 @@ def test_closed_stays_closed_until_it_is_released(wisp: Wisp) -> None:
 
     wisp.releases(link.customer_id)
     wisp.goes_on()
+    assert wisp.status(link) == "active"
 
+    wisp.days("2026-03-21", "2026-03-23")
     assert wisp.status(link) == "warned"
 
 

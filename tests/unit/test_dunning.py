@@ -332,7 +332,7 @@ def test_an_hour_that_the_clocks_leave_out_is_taken_by_the_next() -> None:
     plan = DunningRules((DunningStep(1, S.WARNED, time(2, 30)),), time(0), time(23), weekends=True)
     early, late = "2026-03-29 00:59", "2026-03-29 01:00"  # Berlin goes from 02:00 to 03:00
     for at, status in ((early, S.ACTIVE), (late, S.WARNED)):
-        assert decide(a_person(a_debt("2026-03-27")), plan, moment(at, "Europe/Berlin")).target is status
+        assert decide(a_person(a_debt("2026-03-28")), plan, moment(at, "Europe/Berlin")).target is status
 
 
 def test_a_plan_that_was_made_stricter_takes_no_step_twice() -> None:
@@ -342,6 +342,21 @@ def test_a_plan_that_was_made_stricter_takes_no_step_twice() -> None:
     )
     stricter = DunningRules((DunningStep(1, S.WARNED), DunningStep(12, S.SUSPENDED)))
     assert next_step(stricter, date(2026, 3, 9), done) == (stricter.steps[1], date(2026, 3, 30))
+
+
+def test_a_warning_that_a_changed_plan_gives_earlier_is_not_given_again() -> None:
+    done = (Done("warned@5", S.WARNED, date(2026, 3, 14)),)
+    earlier = DunningRules((DunningStep(3, S.WARNED), DunningStep(10, S.SUSPENDED)))
+    assert next_step(earlier, date(2026, 3, 9), done) == (earlier.steps[1], date(2026, 3, 21))
+
+
+def test_a_payment_that_bounces_months_after_its_due_date_cuts_nobody_off_at_once() -> None:
+    """It was paid before it was due, so that nobody was ever dunned for it."""
+    at_once = DunningRules((DunningStep(1, S.SUSPENDED),))
+    now = moment("2026-06-10 10:00")
+    verdict = decide(a_person(a_debt(now=now)), at_once, now)
+    assert (verdict.target, verdict.taken) == (S.ACTIVE, ())
+    assert verdict.opened[0].since_on == date(2026, 6, 10)
 
 
 def test_while_a_bank_debit_is_under_way_nobody_is_even_reminded() -> None:
