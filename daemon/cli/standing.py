@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -83,15 +84,14 @@ def release(
     ctx: typer.Context, name: Name, *, tenant: output.Tenant = None, as_json: output.Json = False
 ) -> None:
     """Take back what was said: promise, hold, exemption or closing."""
-    from daemon.store import customers, standings
+    from daemon.jobs import standing
+    from daemon.store import customers
 
     desk = desk_of(ctx)
     owner = desk.tenant(tenant)
     row = customers.get(owner.id, name)
-    count = desk.write("customers.release", lambda: standings.release(row, actor=desk.actor, now=desk.now))
-    if not count:
-        raise InvalidInput("WB-INPUT", f"nothing was said about {row.reference} that could be taken back")
-    _looked(desk, owner, row, as_json)
+    standing.release(desk.house, owner, row, actor=desk.actor)
+    _print(desk, owner, row, as_json)
 
 
 def _say(
@@ -103,24 +103,15 @@ def _say(
     tenant: str | None,
     as_json: bool,
 ) -> None:
-    from daemon.cli import given
-    from daemon.jobs.intake import today_of
+    from daemon.jobs import standing
     from daemon.model.dunning import StandingKind
-    from daemon.store import customers, standings
+    from daemon.store import customers
 
     desk = desk_of(ctx)
     owner = desk.tenant(tenant)
     row = customers.get(owner.id, name)
-    day = _day(until)
-    if day is not None and day < today_of(owner, desk.now):
-        raise InvalidInput("WB-INPUT", "until: the day is over already", field="until")
-    said = given.printable("reason", reason, most=200).rstrip(".")
-
-    def work() -> None:
-        standings.say(row, StandingKind(kind), said, until_on=day, actor=desk.actor, now=desk.now)
-
-    desk.write("customers.say", work)
-    _looked(desk, owner, row, as_json)
+    standing.say(desk.house, owner, row, StandingKind(kind), reason, until_on=_day(until), actor=desk.actor)
+    _print(desk, owner, row, as_json)
 
 
 def _day(text: str | None) -> date | None:
@@ -130,11 +121,7 @@ def _day(text: str | None) -> date | None:
         raise InvalidInput("WB-INPUT", "until: a date is written like 2030-02-01", field="until") from None
 
 
-def _looked(desk: Desk, owner: records.Tenant, row: records.Customer, as_json: bool) -> None:
-    """It counts at once: the job looks at this one customer, here."""
-    from daemon.jobs import enforce
-
-    enforce.enforce_some(desk.house, owner, [row.id], actor=desk.actor)
+def _print(desk: Desk, owner: records.Tenant, row: records.Customer, as_json: bool) -> None:
     shape = service_of(desk, owner, row.id)
     if as_json:
         output.document({"reference": row.reference} | shape)
@@ -144,22 +131,17 @@ def _looked(desk: Desk, owner: records.Tenant, row: records.Customer, as_json: b
 
 def service_of(desk: Desk, owner: records.Tenant, customer_id: str) -> dict[str, Any]:
     """The service status, why, what happens next and when, and what was said."""
-    from daemon.dunning import what_next
-    from daemon.jobs import enforce
-    from daemon.store import service, standings
+    from daemon.jobs import standing
 
-    ground, verdict = enforce.look_up(desk.house, owner, customer_id)
-    outlook = what_next(verdict.person, ground.rules, ground.moment)
-    moves = service.moves_of(customer_id, limit=5)
-    said = standings.of([customer_id]).get(customer_id, [])
-    ignored = [f"{debt.number}: {debt.ignored}" for debt in verdict.person.debts if debt.ignored]
+    now_ = standing.service_of(desk.house, owner, customer_id)
+    at = now_.next_at.astimezone(ZoneInfo(owner.zone)).replace(tzinfo=None) if now_.next_at else None
     return {
-        "service_status": verdict.person.status,
-        "why": moves[0].reason if moves else None,
-        "since": moves[0].at if moves else None,
-        "next": outlook.sentence,
-        "next_status": outlook.status,
-        "next_at": outlook.at.isoformat(timespec="minutes") if outlook.at else None,
+        "service_status": now_.status,
+        "why": now_.why,
+        "since": now_.since,
+        "next": now_.next,
+        "next_status": now_.next_status,
+        "next_at": at.isoformat(timespec="minutes") if at else None,
         "next_zone": owner.zone,
         "said": [
             {
@@ -169,7 +151,7 @@ def service_of(desk: Desk, owner: records.Tenant, customer_id: str) -> dict[str,
                 "actor": one.actor,
                 "created_at": one.created_at,
             }
-            for one in said
+            for one in now_.said
         ],
-        "not_followed": ignored,
+        "not_followed": now_.ignored,
     }
