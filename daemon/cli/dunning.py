@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from daemon.cli.context import Desk
     from daemon.store import records
 
-FURTHEST = timedelta(days=62)
 COLUMNS = {
     "customer": "CUSTOMER",
     "name": "NAME",
@@ -53,15 +52,12 @@ def preview(
     as_json: output.Json = False,
 ) -> None:
     """Show whose service gets worse on a day. It is assumed that nothing is paid until then."""
+    from daemon.jobs.enforce.previewing import day_of
     from daemon.jobs.enforce.previewing import preview as look_ahead
-    from daemon.jobs.intake import today_of
 
     desk = desk_of(ctx)
     owner = desk.tenant(tenant)
-    today = today_of(owner, desk.now)
-    day = _day(on) or today + timedelta(days=1)
-    if not today <= day <= today + FURTHEST:
-        raise InvalidInput("WB-INPUT", f"date: from {today} to {today + FURTHEST}", field="date")
+    day = day_of(desk.house, owner, _day(on))
     for name in exclude or ():
         _hold(desk, owner, name, day)
     shown = [

@@ -111,32 +111,24 @@ def _run(desk: Desk, chosen: list[records.Tenant], as_json: bool) -> None:
 
 def held_rows(desk: Desk, tenant_id: str | None) -> list[Shape]:
     """Every cut-off that is held, as it is shown."""
+    from daemon.jobs.enforce import held_cutoffs
     from daemon.money import Money
-    from daemon.store import customers, invoices, service
 
-    rows = service.held(tenant_id)
-    found: list[Shape] = []
-    for start in range(0, len(rows), 500):
-        chunk = rows[start : start + 500]
-        people = customers.by_ids({row.customer_id for row in chunk})
-        over = invoices.by_ids([row.invoice_id for row in chunk])
-        for row in chunk:
-            invoice, person = over[row.invoice_id], people[row.customer_id]
-            found.append(
-                {
-                    "customer": person.reference,
-                    "customer_id": person.id,
-                    "name": person.name,
-                    "invoice": invoice.number,
-                    "due": Money(invoice.due_minor, invoice.currency),
-                    "currency": invoice.currency,
-                    "status": row.status,
-                    "code": row.code,
-                    "reason": row.reason,
-                    "since": row.since,
-                }
-            )
-    return found
+    return [
+        {
+            "customer": one.customer.reference,
+            "customer_id": one.customer.id,
+            "name": one.customer.name,
+            "invoice": one.invoice.number,
+            "due": Money(one.invoice.due_minor, one.invoice.currency),
+            "currency": one.invoice.currency,
+            "status": one.row.status,
+            "code": one.row.code,
+            "reason": one.row.reason,
+            "since": one.row.since,
+        }
+        for one in held_cutoffs(tenant_id)
+    ]
 
 
 def held_by_reason(tenant_id: str | None) -> dict[str, int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from daemon.store.tokens import Role
 from daemon.web.api import given
+from daemon.web.api.dunning import CloseGiven, HoldGiven, PromiseGiven
 from daemon.web.api.routing import Route
 from daemon.web.api.tickets import MessageGiven, TicketGiven
 from tests.api.asking import KEY, OTHER_KEY, Office
@@ -100,6 +101,9 @@ BODIES: Mapping[type[given.Given], dict[str, Any]] = {
         "invoice": "ref:1001",
     },
     MessageGiven: {"text": "Tax."},
+    PromiseGiven: {"until": "2026-03-20", "reason": "pays on Friday"},
+    HoldGiven: {"reason": "a complaint is open", "until": "2026-03-20"},
+    CloseGiven: {"reason": "moved away"},
     given.Nothing: {},
 }
 

@@ -11,6 +11,7 @@
 
 from daemon.jobs.enforce.acting import Outcome
 from daemon.jobs.enforce.gathering import ground_of
+from daemon.jobs.enforce.holding import HeldCutoff, held_cutoffs
 from daemon.jobs.enforce.running import (
     enforce,
     enforce_some,
@@ -22,11 +23,13 @@ from daemon.jobs.enforce.running import (
 )
 
 __all__ = [
+    "HeldCutoff",
     "Outcome",
     "enforce",
     "enforce_some",
     "enforce_tenant",
     "ground_of",
+    "held_cutoffs",
     "look_at_woken",
     "look_up",
     "plan_tenant",

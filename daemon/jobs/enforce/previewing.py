@@ -8,12 +8,15 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from daemon.dunning import Debt, Moment, Person, Verdict, decide, evolve, obstacle
+from daemon.errors import InvalidInput
 from daemon.house import House
 from daemon.jobs.enforce.gathering import Ground, gather, ground_of
+from daemon.jobs.intake import today_of
 from daemon.model.dunning import ServiceStatus, StandingKind
 from daemon.store import records, service
 
 BATCH = 100
+FURTHEST = timedelta(days=62)
 SPARED = (StandingKind.PROMISE, StandingKind.HOLD, StandingKind.EXEMPT, StandingKind.CLOSED)
 
 
@@ -29,12 +32,21 @@ class Planned:
     spared: str | None
 
 
-def preview(house: House, tenant: records.Tenant, day: date) -> Iterator[Planned]:
+def day_of(house: House, tenant: records.Tenant, wanted: date | None) -> date:
+    """The day to look at: tomorrow, where none is named. Raises InvalidInput where it is over, or too far."""
+    today = today_of(tenant, house.clock.now())
+    day = wanted or today + timedelta(days=1)
+    if not today <= day <= today + FURTHEST:
+        raise InvalidInput("WB-INPUT", f"date: from {today} to {today + FURTHEST}", field="date")
+    return day
+
+
+def preview(house: House, tenant: records.Tenant, day: date, *, after: str = "") -> Iterator[Planned]:
     """Whose service gets worse on this day of the tenant's zone; the reads that the guard will ask for are
-    supposed to say that the money is still owed."""
+    supposed to say that the money is still owed. By customer id, from behind `after`."""
     ground = ground_of(house, tenant, trusting=True)
     moments = list(_moments(ground, day))
-    ids = service.concerned(tenant.id, day)
+    ids = [one for one in service.concerned(tenant.id, day) if one > after]
     for start in range(0, len(ids), BATCH):
         gathered = gather(ground, ids[start : start + BATCH])
         for person in gathered.people:

@@ -287,10 +287,13 @@ def release_brake(house: House, tenant: records.Tenant, *, actor: str) -> bool:
 # --- a look alone -------------------------------------------------------------------------------------
 
 
-def plan_tenant(house: House, tenant: records.Tenant) -> Iterator[tuple[records.Customer, Verdict]]:
-    """What a run would do now; nothing is written."""
+def plan_tenant(
+    house: House, tenant: records.Tenant, *, after: str = ""
+) -> Iterator[tuple[records.Customer, Verdict]]:
+    """What a run would do now; nothing is written. By customer id, from behind `after`."""
     ground = ground_of(house, tenant)
-    for chunk in _chunks(service.concerned(tenant.id, ground.moment.today)):
+    ids = [one for one in service.concerned(tenant.id, ground.moment.today) if one > after]
+    for chunk in _chunks(ids):
         gathered = gather(ground, chunk)
         for person in gathered.people:
             verdict = decide(person, ground.rules, ground.moment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daemon.web.api import access, billing, customers, integrations, invoices, plans, tickets
+from daemon.web.api import access, billing, customers, dunning, integrations, invoices, plans, tickets
 from daemon.web.api.routing import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -12,5 +12,6 @@ ROUTES: tuple[Route, ...] = (
     *customers.ROUTES,
     *plans.ROUTES,
     *tickets.ROUTES,
+    *dunning.ROUTES,
     *access.ROUTES,
 )
