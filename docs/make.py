@@ -52,6 +52,7 @@ FEATURES = {
     "record a payment made elsewhere": "record_payment",
     "PDF": "pdf",
     "pay page": "pay_page",
+    "lists its customers": "lists_payers",
     "needs an e-mail address": "needs_email",
 }
 TITLES = {name: title for title, name in FEATURES.items()} | {

@@ -23,6 +23,7 @@ from daemon.model.documents import (
     Webhook,
 )
 from daemon.model.journal import Journal, Journals, Look, LookMany, Send, SendMany
+from daemon.model.payers import PayerPage, PayerSeen, PayerState
 from daemon.model.states import (
     CLOSED,
     RUNNING,
@@ -69,6 +70,9 @@ __all__ = [
     "Observation",
     "PayerCreated",
     "PayerDraft",
+    "PayerPage",
+    "PayerSeen",
+    "PayerState",
     "PaymentStatus",
     "Pushed",
     "Send",

@@ -275,6 +275,7 @@ class Capabilities:
     pay_page: bool = False
     webhooks: bool = False
     registers_webhook: bool = False
+    lists_payers: bool = False
     oauth: bool = False
     needs_email: bool = True
     sends_email: bool = True

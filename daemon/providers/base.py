@@ -31,6 +31,8 @@ from daemon.model import (
     Limit,
     Mode,
     Observation,
+    PayerPage,
+    PayerSeen,
     Pushed,
     Webhook,
 )
@@ -165,6 +167,15 @@ class Provider:
         """Every invoice that the account holds and that was created since then, in the provider's largest
         pages: what carries our reference, or one of our numbers, without our knowing it is found so."""
         raise self._unsupported("list its invoices")
+
+    def payers(self, cursor: str | None) -> PayerPage:
+        """A page of the account's customers, in the provider's largest pages, from the first one (None) on:
+        who is there already, whoever made them."""
+        raise self._unsupported("list its customers")
+
+    def payer(self, ref: str) -> PayerSeen:
+        """One of them as it stands now; of one that is gone, its state says what became of it."""
+        raise self._unsupported("tell of a customer")
 
     def void(self, ref: str, journal: Journal) -> Observation:
         """Withdraw an invoice that nobody has paid; a draft is deleted."""

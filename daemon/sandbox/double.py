@@ -101,6 +101,19 @@ class Hands(ABC):
         """The office changes the amount."""
         raise Unsupported
 
+    def enrol(self, name: str, *, email: str = "", phone: str = "", reference: str = "") -> str:
+        """The office makes a customer of its own; its ref. `reference` is what it writes where another
+        system's name may stand."""
+        raise Unsupported
+
+    def retire(self, payer: str) -> None:
+        """The office deletes a customer, or archives it where none is ever deleted."""
+        raise Unsupported
+
+    def merge(self, payer: str, into: str) -> None:
+        """The office merges a customer into another: its invoices are the other's from then on."""
+        raise Unsupported
+
     def strangers(self, number: str, total: int) -> str:
         """An invoice of the merchant's own, under this number, for another payer; its ref."""
         raise Unsupported

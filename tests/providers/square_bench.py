@@ -136,6 +136,15 @@ class SquareBench(Bench):
     def void(self, ref: str) -> None:
         self.account.void(ref)
 
+    def enrol(self, name: str, **told: str) -> str:
+        return self.account.enrol(name, **told)
+
+    def retire(self, payer: str) -> None:
+        self.account.retire(payer)
+
+    def merge(self, payer: str, into: str) -> None:
+        self.account.merge(payer, into)
+
     def pass_time(self, seconds: float) -> None:
         self.clock.move(seconds)
 

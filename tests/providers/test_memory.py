@@ -65,6 +65,15 @@ class MemoryBench(Bench):
     def void(self, ref: str) -> None:
         self.account.voids(ref)
 
+    def enrol(self, name: str, **told: str) -> str:
+        return self.account.enrols(name, **told)
+
+    def retire(self, payer: str) -> None:
+        self.account.retires(payer)
+
+    def merge(self, payer: str, into: str) -> None:
+        self.account.merges(payer, into)
+
     def pass_time(self, seconds: float) -> None:
         self.account.passes(timedelta(seconds=seconds))
 

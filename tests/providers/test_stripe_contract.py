@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from daemon.providers.contract import Bench, PlainJournal, ProviderContract
 from daemon.providers.stripe import Stripe
 from daemon.providers.stripe.setup import StripeCredentials, StripeSettings
 from daemon.sandbox.stripe import StripeDouble
+from daemon.sandbox.stripe.hands import StripeHands
 from daemon.sandbox.transport import SandboxTransport, SpoilingTransport
 from daemon.wire import HttpWire
 from tests.providers.spec import SpecTransport
@@ -52,7 +54,7 @@ class CountedEntropy:
 
     def bytes(self, count: int) -> bytes:
         self.drawn += 1
-        return self.drawn.to_bytes(8, "big").rjust(count, b"\x5a")[:count] if count >= 8 else bytes(count)
+        return hashlib.shake_256(self.drawn.to_bytes(8, "big")).digest(count)
 
     def fraction(self) -> float:
         return 0.5
@@ -154,6 +156,12 @@ class StripeBench(Bench):
 
     def void(self, ref: str) -> None:
         self.account.void(ref)
+
+    def enrol(self, name: str, **told: str) -> str:
+        return StripeHands(self.account).enrol(name, **told)
+
+    def retire(self, payer: str) -> None:
+        StripeHands(self.account).retire(payer)
 
     def pass_time(self, seconds: float) -> None:
         self.clock.wait(seconds)

@@ -13,12 +13,20 @@ from daemon.providers.contract.acting import AccountPromises, HintPromises, Verb
 from daemon.providers.contract.bench import Bench
 from daemon.providers.contract.faults import FAULTS, FaultPromises
 from daemon.providers.contract.journal import PlainJournal, PlainJournals
+from daemon.providers.contract.payers import PayerPromises
 from daemon.providers.contract.pushing import PushPromises
 from daemon.providers.contract.reading import FeedPromises, ReadPromises
 
 
 class ProviderContract(
-    PushPromises, ReadPromises, FeedPromises, VerbPromises, HintPromises, AccountPromises, FaultPromises
+    PushPromises,
+    ReadPromises,
+    FeedPromises,
+    PayerPromises,
+    VerbPromises,
+    HintPromises,
+    AccountPromises,
+    FaultPromises,
 ):
     """Subclass it, and give it a fixture `bench`."""
 

@@ -82,6 +82,19 @@ class Bench(ABC):
     def lose_dispute(self, ref: str) -> None:
         raise Unsupported
 
+    def enrol(self, name: str, *, email: str = "", phone: str = "", reference: str = "") -> str:
+        """A customer that somebody else made there, with what they wrote; its ref. `reference` stands where
+        another system writes its own name."""
+        raise Unsupported
+
+    def retire(self, payer: str) -> None:
+        """A customer is deleted, or archived where none is ever deleted."""
+        raise Unsupported
+
+    def merge(self, payer: str, into: str) -> None:
+        """A customer is merged into another, in the provider's own pages."""
+        raise Unsupported
+
     def delivery(self, ref: str) -> Delivery:
         """The signed webhook of the last change to this invoice."""
         raise Unsupported

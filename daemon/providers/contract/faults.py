@@ -70,12 +70,13 @@ class FaultPromises(Hands):
         assert (bench.live(draft.reference), bench.sent(ref), bench.payers()) == (1, 1, 1)
 
     @pytest.mark.parametrize("after", range(3))
-    @pytest.mark.parametrize("verb", ["check", "pull", "changed", "document"])
+    @pytest.mark.parametrize("verb", ["check", "pull", "changed", "document", "payers", "payer"])
     @pytest.mark.parametrize("fault", FAULTS)
     def test_a_read_says_what_befell_it_and_the_next_one_works(
         self, bench: Bench, fault: str, verb: str, after: int
     ) -> None:
         ref, total = self.paid(bench)
+        payer = self.read(bench, ref).payer_ref or ""
         cursor = bench.adapter().changed(None).cursor if bench.adapter().can.change_feed else None
 
         def call() -> object:
@@ -87,6 +88,10 @@ class FaultPromises(Hands):
                     return list(adapter.pull([Asked(ref)]))
                 case "changed":
                     return adapter.changed(cursor)
+                case "payers":
+                    return adapter.payers(None)
+                case "payer":
+                    return adapter.payer(payer)
             return adapter.document(ref)
 
         with suppress(Unsupported):

@@ -53,6 +53,8 @@ class MemoryAccount:
     account_id: str = "mem_1"
     now: datetime = datetime(2026, 3, 2, 9, tzinfo=UTC)
     payers: dict[str, Document] = field(default_factory=dict)
+    merged: dict[str, str] = field(default_factory=dict)
+    retired: set[str] = field(default_factory=set)
     papers: dict[str, Paper] = field(default_factory=dict)
     log: list[tuple[str, str, datetime]] = field(default_factory=list)
     webhooks: dict[str, str] = field(default_factory=dict)
@@ -121,6 +123,19 @@ class MemoryAccount:
         self._change(self.papers.pop(ref))
         self.papers.pop(ref, None)
 
+    def enrols(self, name: str, *, email: str = "", phone: str = "", reference: str = "") -> str:
+        """The office makes a customer of its own."""
+        told = {"name": name, "email": email or None, "phone": phone or None, "reference": reference}
+        return str(self.enrol(told)["id"])
+
+    def retires(self, payer: str) -> None:
+        self.retired.add(payer)
+
+    def merges(self, payer: str, into: str) -> None:
+        self.merged[payer] = into
+        for paper in [one for one in self.papers.values() if one.payer == payer]:
+            self.papers[paper.ref] = replace(paper, payer=into)
+
     def passes(self, time: timedelta) -> None:
         self.now += time
 
@@ -160,6 +175,8 @@ class MemoryAccount:
         return answer
 
     def add(self, body: Document) -> Document:
+        if body["payer"] in self.payers.keys() & (self.retired | self.merged.keys()):
+            raise Rejected("this customer is no more", party=PARTY, status_code=400, param="payer")
         if any(paper.number == body["number"] for paper in self.papers.values()):
             raise Rejected("the number is taken", party=PARTY, status_code=400, param="number")
         total = Money(body["total"] + self.reckons_more, body["currency"])

@@ -32,6 +32,9 @@ from daemon.model import (
     Mode,
     Observation,
     PayerCreated,
+    PayerPage,
+    PayerSeen,
+    PayerState,
     Pushed,
     Webhook,
 )
@@ -70,6 +73,7 @@ class Memory(Provider):
         pay_page=True,
         webhooks=True,
         registers_webhook=True,
+        lists_payers=True,
     )
 
     def __init__(self, context: Context, account: MemoryAccount) -> None:
@@ -124,6 +128,31 @@ class Memory(Provider):
             paper = self.account.papers.get(ref)
             yield Observation.missing(ref) if paper is None else self._observe(paper)
 
+    def payers(self, cursor: str | None) -> PayerPage:
+        self.account.read()
+        refs = sorted(self.account.payers)
+        start = int(cursor or 0)
+        end = start + self.page
+        shown = tuple(self._payer_seen(ref) for ref in refs[start:end])
+        return PayerPage(shown, str(end) if end < len(refs) else None)
+
+    def payer(self, ref: str) -> PayerSeen:
+        self.account.read()
+        return self._payer_seen(ref) if ref in self.account.payers else PayerSeen.gone(ref)
+
+    def _payer_seen(self, ref: str) -> PayerSeen:
+        body, into = self.account.payers[ref], self.account.merged.get(ref)
+        retired = PayerState.INACTIVE if ref in self.account.retired else PayerState.ACTIVE
+        return PayerSeen(
+            ref,
+            PayerState.MERGED if into else retired,
+            name=body.get("name") or "",
+            email=body.get("email"),
+            phone=body.get("phone"),
+            references=(body["reference"],) if body.get("reference") else (),
+            merged_into=into,
+        )
+
     def void(self, ref: str, journal: Journal) -> Observation:
         journal.once("void", {"ref": ref}, self._withdraw, self._is_withdrawn)
         return self._observe(self.account.papers[ref])
@@ -163,7 +192,8 @@ class Memory(Provider):
     def _payer(self, draft: InvoiceDraft, journal: Journal) -> PayerCreated:
         if draft.payer.external_id:
             return PayerCreated(draft.payer.external_id, "preset")
-        body = {"reference": draft.payer.reference, "email": draft.payer.email}
+        who = draft.payer
+        body = {"reference": who.reference, "email": who.email, "name": who.name, "phone": who.phone}
         done = journal.once("payer", body, self._enrol, self._find_payer, look_first=True)
         return PayerCreated(done["id"], done["origin"])
 

@@ -22,12 +22,14 @@ from daemon.model import (
     Journal,
     Journals,
     Observation,
+    PayerPage,
+    PayerSeen,
     Pushed,
 )
 from daemon.money import Money
 from daemon.providers.base import Context, Credentials, Provider, ProviderSettings, PushResult
 from daemon.providers.oauth import OAuth
-from daemon.providers.quickbooks import account, drafts, hints
+from daemon.providers.quickbooks import account, drafts, hints, roster
 from daemon.providers.quickbooks.api import Api
 from daemon.providers.quickbooks.feed import Feed
 from daemon.providers.quickbooks.listed import listed
@@ -95,6 +97,12 @@ class QuickBooks(Provider):
 
     def listed(self, since: datetime) -> Iterator[Carried]:
         return listed(self._api, self._view, since)
+
+    def payers(self, cursor: str | None) -> PayerPage:
+        return roster.page(self._api, cursor)
+
+    def payer(self, ref: str) -> PayerSeen:
+        return roster.one(self._api, ref)
 
     def void(self, ref: str, journal: Journal) -> Observation:
         return self._verbs.void(ref, journal)

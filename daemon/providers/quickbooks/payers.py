@@ -12,6 +12,7 @@ from daemon.errors import Rejected, StepStuck
 from daemon.model import Document, Journal, Journals, PayerDraft
 from daemon.providers.quickbooks.api import Api, chunks, quoted
 from daemon.providers.quickbooks.drafts import customer_body, names
+from daemon.providers.quickbooks.roster import DELETED
 from daemon.providers.quickbooks.sending import Outcome, Sender, each, looked
 from daemon.providers.quickbooks.setup import QuickBooksSettings
 from daemon.providers.quickbooks.shapes import text
@@ -19,8 +20,6 @@ from daemon.providers.quickbooks.words import NAME_IN_USE
 
 _NAMES = 40
 """In one query."""
-_DELETED = " (deleted)"
-"""QuickBooks adds it to the names of what was made inactive."""
 
 
 class Payers:
@@ -66,7 +65,7 @@ class Payers:
     def _rows(self, bodies: Iterable[Document]) -> list[Document]:
         """An active customer comes first, and counts."""
         wanted = sorted(
-            {f"{name}{end}" for body in bodies for name in body["names"] for end in ("", _DELETED)}
+            {f"{name}{end}" for body in bodies for name in body["names"] for end in ("", DELETED)}
         )
         rows = [
             row

@@ -155,4 +155,5 @@ CAPABILITIES = Capabilities(
     oauth=True,
     needs_email=True,
     sends_email=True,
+    lists_payers=True,
 )

@@ -20,11 +20,13 @@ from daemon.model import (
     InvoiceDraft,
     Journal,
     Observation,
+    PayerPage,
+    PayerSeen,
     Pushed,
     Webhook,
 )
 from daemon.providers.base import Context, Credentials, Provider, ProviderSettings
-from daemon.providers.square import account, drafts, hints
+from daemon.providers.square import account, drafts, hints, roster
 from daemon.providers.square.api import Api
 from daemon.providers.square.feed import Feed
 from daemon.providers.square.listed import listed
@@ -89,6 +91,12 @@ class Square(Provider):
 
     def listed(self, since: datetime) -> Iterator[Carried]:
         return listed(self._reader, self._view, since)
+
+    def payers(self, cursor: str | None) -> PayerPage:
+        return roster.page(self._api, cursor)
+
+    def payer(self, ref: str) -> PayerSeen:
+        return roster.one(self._api, ref)
 
     def void(self, ref: str, journal: Journal) -> Observation:
         return self._verbs.void(ref, journal)

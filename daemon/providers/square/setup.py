@@ -122,4 +122,5 @@ CAPABILITIES = Capabilities(
     registers_webhook=True,
     needs_email=True,
     sends_email=True,
+    lists_payers=True,
 )

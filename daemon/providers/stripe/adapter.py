@@ -23,12 +23,14 @@ from daemon.model import (
     Limit,
     Mode,
     Observation,
+    PayerPage,
+    PayerSeen,
     Pushed,
     Webhook,
 )
 from daemon.money import Money
 from daemon.providers.base import Context, Credentials, Provider, ProviderSettings
-from daemon.providers.stripe import account, drafts, hints
+from daemon.providers.stripe import account, drafts, hints, roster
 from daemon.providers.stripe.feed import Feed
 from daemon.providers.stripe.listed import listed
 from daemon.providers.stripe.pull import Reader
@@ -90,6 +92,12 @@ class Stripe(Provider):
 
     def listed(self, since: datetime) -> Iterator[Carried]:
         return listed(self._api, since)
+
+    def payers(self, cursor: str | None) -> PayerPage:
+        return roster.page(self._api, cursor)
+
+    def payer(self, ref: str) -> PayerSeen:
+        return roster.one(self._api, ref)
 
     def void(self, ref: str, journal: Journal) -> Observation:
         return self._verbs.void(ref, journal)

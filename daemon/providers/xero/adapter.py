@@ -21,12 +21,14 @@ from daemon.model import (
     Journal,
     Journals,
     Observation,
+    PayerPage,
+    PayerSeen,
     Pushed,
 )
 from daemon.money import Money
 from daemon.providers.base import Context, Credentials, Provider, ProviderSettings, PushResult
 from daemon.providers.oauth import OAuth, TokenSet
-from daemon.providers.xero import drafts, hints
+from daemon.providers.xero import drafts, hints, roster
 from daemon.providers.xero.account import Check
 from daemon.providers.xero.api import ROOT, Api
 from daemon.providers.xero.documents import CREATING
@@ -103,6 +105,12 @@ class Xero(Provider):
 
     def listed(self, since: datetime) -> Iterator[Carried]:
         return listed(self._api, since)
+
+    def payers(self, cursor: str | None) -> PayerPage:
+        return roster.page(self._api, cursor)
+
+    def payer(self, ref: str) -> PayerSeen:
+        return roster.one(self._api, ref)
 
     def void(self, ref: str, journal: Journal) -> Observation:
         return self._verbs.void(ref, journal)

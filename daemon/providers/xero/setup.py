@@ -165,4 +165,5 @@ CAPABILITIES = Capabilities(
     oauth=True,
     needs_email=False,
     sends_email=True,
+    lists_payers=True,
 )

@@ -199,6 +199,25 @@ class QuickBooksAccount(Hands):
         row = record.row or {}
         self.books.put(record, {**row, "Active": False, "Name": f"{row['Name']} (deleted)"})
 
+    def enrol(self, name: str, *, email: str = "", phone: str = "", reference: str = "") -> str:
+        row: Row = {"DisplayName": name, "FullyQualifiedName": name, "Active": True}
+        row |= {"PrimaryEmailAddr": {"Address": email}} if email else {}
+        row |= {"PrimaryPhone": {"FreeFormNumber": phone}} if phone else {}
+        row |= {"Notes": reference} if reference else {}
+        currency = {"CurrencyRef": {"value": self.company.home_currency}}
+        return self.books.add("Customer", row | currency).id
+
+    def retire(self, payer: str) -> None:
+        self.deactivate(payer)
+
+    def merge(self, payer: str, into: str) -> None:
+        """What stood on one stands on the other, and the one is inactive: no field of it says which."""
+        for entity in ("Invoice", "Payment"):
+            for record in self.books.records[entity].values():
+                if record.row is not None and record.row["CustomerRef"]["value"] == payer:
+                    self.books.put(record, {**record.row, "CustomerRef": {"value": into}})
+        self.deactivate(payer)
+
     def deactivate(self, customer: str) -> None:
         people.deactivate(self.books, self.books.get("Customer", customer))
 

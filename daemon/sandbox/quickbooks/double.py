@@ -40,6 +40,7 @@ ROUTES = (
     Route("GET", f"{API}/cdc", "cdc", lists=True),
     Route("POST", f"{API}/batch", "batch", writes=True),
     Route("POST", f"{API}/customer", "customer", writes=True),
+    Route("GET", f"{API}/customer/{{id}}", "read_customer"),
     Route("POST", f"{API}/invoice", "invoice", writes=True),
     Route("GET", f"{API}/invoice/{{id}}", "read_invoice"),
     Route("GET", f"{API}/invoice/{{id}}/pdf", "pdf"),

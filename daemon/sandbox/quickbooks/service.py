@@ -121,6 +121,9 @@ class Service:
                 document["InvoiceLink"] = f"https://connect.intuit.com/portal/app/CommerceNetwork/view/{ref}"
         return self._ok({"Invoice": document})
 
+    def read_customer(self, ref: str, request: Request) -> Answer:
+        return self._ok({"Customer": self.books.get("Customer", ref).document()})
+
     def read_payment(self, ref: str, request: Request) -> Answer:
         return self._ok({"Payment": self.books.get("Payment", ref).document()})
 

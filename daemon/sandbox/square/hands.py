@@ -47,6 +47,40 @@ class SquareAccount(Hands):
     def payers(self) -> int:
         return len(self.world.customers.all())
 
+    def enrol(self, name: str, *, email: str = "", phone: str = "", reference: str = "") -> str:
+        given, _, family = name.partition(" ")
+        told = {
+            "given_name": given,
+            "family_name": family,
+            "email_address": email,
+            "phone_number": phone,
+            "reference_id": reference,
+        }
+        return self._enrolled({key: text for key, text in told.items() if text})
+
+    def _enrolled(self, told: Doc) -> str:
+        doc = {"id": self.world.new_id("CU"), "created_at": self.world.stamp(), **told}
+        return str(self.world.keep(self.world.customers, doc)["id"])
+
+    def retire(self, payer: str) -> None:
+        self.world.customers.drop(payer, self.world.moment)
+
+    def merge(self, payer: str, into: str) -> None:
+        """Both become a new profile; Square changes the customer's id on their invoices, and nothing else
+        (InvoiceRecipient)."""
+        world, kept = self.world, self.world.customers.get(into) or {}
+        new = self._enrolled(
+            {key: kept[key] for key in kept if key not in ("id", "created_at", "updated_at", "version")}
+            | {"creation_source": "MERGE"}
+        )
+        for one in world.invoices.all():
+            if one["primary_recipient"].get("customer_id") in (payer, into):
+                moved = dict(world.invoices.get(one["id"]) or {})
+                moved["primary_recipient"] = {**moved["primary_recipient"], "customer_id": new}
+                world.invoices.put(moved["id"], moved, world.moment)
+        for old in (payer, into):
+            self.retire(old)
+
     def _standing(self, invoice: Doc, status: DocStatus) -> Standing:
         order = self.world.orders.get(invoice["order_id"]) or {}
         paid = [one for one in self.world.payments_of(invoice) if one["status"] == "COMPLETED"]

@@ -50,6 +50,7 @@ OPERATIONS = (
     _searches("/oauth2/token/status", people.token_status, shapes.NOTHING, lags=False),
     _reads("/v2/locations", people.list_locations, "MERCHANT_PROFILE_READ"),
     _writes("POST", "/v2/customers", people.create_customer, shapes.CREATE_CUSTOMER, "CUSTOMERS_WRITE"),
+    _reads("/v2/customers", people.list_customers, "CUSTOMERS_READ", lags=True),
     _searches("/v2/customers/search", people.search_customers, shapes.SEARCH_CUSTOMERS, "CUSTOMERS_READ"),
     _reads("/v2/customers/{id}", people.get_customer, "CUSTOMERS_READ"),
     _writes("POST", "/v2/orders", orders.create_order, shapes.CREATE_ORDER, "ORDERS_WRITE"),

@@ -10,6 +10,7 @@ from typing import Any
 from daemon.sandbox.stripe.call import Call
 from daemon.sandbox.stripe.errors import invalid, no_such
 from daemon.sandbox.stripe.forms import merge_metadata
+from daemon.sandbox.stripe.ledger import Ledger
 from daemon.sandbox.stripe.listing import Page, page
 from daemon.sandbox.stripe.records import Customer
 
@@ -19,9 +20,12 @@ _PLAIN = ("email", "name", "phone", "description", "balance", "preferred_locales
 
 
 def create(call: Call) -> Customer:
-    ledger = call.ledger
+    return enrolled(call.ledger, call.params)
+
+
+def enrolled(ledger: Ledger, given: Mapping[str, Any]) -> Customer:
     blank = Customer(ledger.new_id("cus_"), ledger.next_seq(), ledger.now, ledger.secret(8).upper())
-    customer = ledger.customers.put(_edited(blank, call.params))
+    customer = ledger.customers.put(_edited(blank, given))
     ledger.emit("customer.created", "customer", customer)
     return customer
 
@@ -49,10 +53,13 @@ def retrieve(call: Call) -> Customer | str:
 
 
 def delete(call: Call) -> Customer:
-    customer = _alive(call)
-    call.ledger.customers.remove(customer.id)
-    call.ledger.deleted_customers.add(customer.id)
-    call.ledger.emit("customer.deleted", "customer", customer)
+    return deleted(call.ledger, _alive(call))
+
+
+def deleted(ledger: Ledger, customer: Customer) -> Customer:
+    ledger.customers.remove(customer.id)
+    ledger.deleted_customers.add(customer.id)
+    ledger.emit("customer.deleted", "customer", customer)
     return customer
 
 

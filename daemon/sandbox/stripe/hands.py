@@ -42,6 +42,16 @@ class StripeHands(Hands):
     def payers(self) -> int:
         return len(list(self.account.customers()))
 
+    def enrol(self, name: str, *, email: str = "", phone: str = "", reference: str = "") -> str:
+        return self.account.enrol(
+            {"name": name, "email": email or None, "phone": phone or None}
+            | ({"metadata": {"id": reference}} if reference else {})
+        )
+
+    def retire(self, payer: str) -> None:
+        """There is no archive, and no merging."""
+        self.account.delete_customer(payer)
+
     # --- payers, banks, the dashboard -----------------------------------------------------------------
 
     def pay(self, ref: str, amount: int | None = None) -> str:

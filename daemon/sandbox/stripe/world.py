@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from daemon.sandbox.stripe import credit_notes, drafts, invoices, payments, seeding, totals
+from daemon.sandbox.stripe import credit_notes, customers, drafts, invoices, payments, seeding, totals
 from daemon.sandbox.stripe.errors import StripeError
 from daemon.sandbox.stripe.ledger import Ledger
 from daemon.sandbox.stripe.records import (
@@ -175,6 +175,17 @@ class Account:
             return ledger.customers.put(changed)
 
         return self._do(change)
+
+    def enrol(self, given: Mapping[str, Any]) -> str:
+        """A customer that the office made; its id."""
+
+        def change(ledger: Ledger) -> str:
+            return customers.enrolled(ledger, {key: value for key, value in given.items() if value}).id
+
+        return self._do(change)
+
+    def delete_customer(self, customer_id: str) -> None:
+        self._do(lambda ledger: customers.deleted(ledger, ledger.customers[customer_id]))
 
     def add_tax_rate(self, name: str, percentage: str, inclusive: bool = False) -> str:
         """The id of a tax rate, for `tax_rates[]` on lines."""

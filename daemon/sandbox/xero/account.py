@@ -61,6 +61,28 @@ class XeroAccount(Hands):
     def payers(self) -> int:
         return len(self.books.contacts)
 
+    def enrol(self, name: str, *, email: str = "", phone: str = "", reference: str = "") -> str:
+        """In Xero's own pages only the account number can be written, not the contact number."""
+        with self._double.lock:
+            made = Contact(self._double.identity.new_id(), name, self._double.clock.now(), None, email)
+            made.account_number = reference or None
+            made.phones = [{"PhoneType": "DEFAULT", "PhoneNumber": phone}] if phone else []
+            self.books.contacts[made.id] = made
+            return made.id
+
+    def retire(self, payer: str) -> None:
+        with self._double.lock:
+            self.books.contacts[payer].status = "ARCHIVED"
+
+    def merge(self, payer: str, into: str) -> None:
+        """Invoices are the other's from then on, and none of them counts as changed."""
+        with self._double.lock:
+            old, new = self.books.contacts[payer], self.books.contacts[into]
+            old.status, old.merged_to = "ARCHIVED", new.id
+            for invoice in self.books.invoices.values():
+                if invoice.contact.id == payer:
+                    invoice.contact = new
+
     def invoice(self, ref: str) -> Invoice:
         return self.books.invoices[ref]
 

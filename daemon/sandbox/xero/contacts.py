@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from daemon.sandbox.http import Request
 from daemon.sandbox.xero import fields, render
-from daemon.sandbox.xero.errors import Invalid, not_found
+from daemon.sandbox.xero.errors import Invalid, bad_request, not_found
 from daemon.sandbox.xero.records import Books, Contact, Doc
 from daemon.sandbox.xero.where import where
 
@@ -73,8 +74,15 @@ def listed(books: Books, request: Request) -> list[Contact]:
     fits = where(request.param("where"), _COLUMNS, ors=books.or_filters)
     ids = fields.guids(request, "IDs")
     archived = fields.flag(request, "includeArchived")
+    rows = _ordered(books.contacts.values(), request.param("order"))
     return [
         row
-        for row in books.contacts.values()
+        for row in rows
         if fits(row) and (ids is None or row.id in ids) and (archived or row.status == "ACTIVE")
     ]
+
+
+def _ordered(rows: Iterable[Contact], order: str) -> list[Contact]:
+    if order and order != "Name ASC":
+        raise bad_request("Order is not supported")
+    return sorted(rows, key=lambda row: (row.name.casefold(), row.id)) if order else list(rows)

@@ -27,6 +27,7 @@ class Contact:
     email: str = ""
     status: str = "ACTIVE"
     merged_to: str | None = None
+    account_number: str | None = None
     addresses: list[Doc] = field(default_factory=list)
     phones: list[Doc] = field(default_factory=list)
 

@@ -145,6 +145,8 @@ def contact(record: Contact) -> Doc:
     }
     if record.number:
         doc["ContactNumber"] = record.number
+    if record.account_number:
+        doc["AccountNumber"] = record.account_number
     if record.merged_to:
         doc["MergedToContactID"] = record.merged_to
     return doc
