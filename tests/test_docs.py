@@ -221,13 +221,16 @@ def test_each_provider_has_its_page_and_the_readme_leads_to_each_page() -> None:
         assert f"({relative(page)})" in readme
 
 
+BINARY = {".png", ".ico", ".ttf", ".woff2"}
+
+
 @pytest.fixture(scope="module")
 def tracked() -> list[Path]:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode:
         pytest.skip("this is not a git checkout")
     paths = (ROOT / name for name in listed.stdout.split("\0") if name)
-    return [path for path in paths if path.is_file() and path.suffix not in (".png", ".ico")]
+    return [path for path in paths if path.is_file() and path.suffix not in BINARY]
 
 
 def test_no_file_names_a_path_of_the_machine_it_was_written_on(tracked: list[Path]) -> None:

@@ -35,6 +35,7 @@ MODULES = (
     "preview",
     "authorize",
     "invoices",
+    "papers",
     "plans",
     "inbox",
     "events",

@@ -6,8 +6,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from daemon.errors import InvalidInput
-from daemon.model import Hint, PaymentStatus
-from daemon.store import audit, hints, invoices, links, records
+from daemon.model import DocStatus, Hint, Observation, PaymentStatus
+from daemon.reconcile import decide
+from daemon.store import audit, changes, hints, invoices, links, meta, records
 
 VOIDABLE = (PaymentStatus.OPEN, PaymentStatus.DRAFT, PaymentStatus.UNCOLLECTIBLE)
 
@@ -31,8 +32,19 @@ def void(row: records.Invoice, *, actor: str, now: datetime) -> None:
         raise InvalidInput(
             "WB-INVOICE-STATE", f"it is {row.payment_status}; only an unpaid one can be voided"
         )
-    links.request_void(links.of_invoice(row.id), now=now)
+    link = links.of_invoice(row.id)
+    links.request_void(link, now=now)
     _audit(row, "invoice.void_requested", actor, now)
+    if link.integration_id is None and meta.get(meta.RECOVERY) is None:
+        _void_here(link, now)
+
+
+def _void_here(link: records.Link, now: datetime) -> None:
+    """No integration serves it, so that nothing of it can be anywhere: it need not wait for one."""
+    observation = Observation(ref="", status=DocStatus.VOID, raw={"voided": "before it was sent"})
+    subject = changes.subjects([link])[link.id]
+    links.voided(link.id, code="WB-PUSH-VOIDED")
+    changes.apply([changes.Applied(subject, observation, decide(subject.known, observation))], now=now)
 
 
 def _audit(row: records.Invoice, action: str, actor: str, now: datetime) -> None:

@@ -17,6 +17,7 @@ from daemon.model.dunning import DunningRules
 from daemon.settings.dunning import Holidays, Hours, Steps, Tenants, check_reachable
 from daemon.settings.units import (
     Addresses,
+    Files,
     BaseUrl,
     DatabaseUrl,
     Duration,
@@ -199,6 +200,11 @@ class ApiSection(Section):
     wrong_per_minute: Whole = fixed(20, ge=1, le=10_000)
 
 
+class PdfSection(Section):
+    paper: Literal["A4", "Letter"] = live("A4")
+    fonts: Files = live(())
+
+
 class MonitoringSection(Section):
     enabled: Switch = fixed(True)
     listen: Listen = fixed("127.0.0.1:8471")
@@ -241,6 +247,7 @@ class Settings(BaseSettings):
     tidy: TidySection = TidySection()
     receiver: ReceiverSection = ReceiverSection()
     api: ApiSection = ApiSection()
+    pdf: PdfSection = PdfSection()
     monitoring: MonitoringSection = MonitoringSection()
     network: NetworkSection = NetworkSection()
     providers: dict[ProviderName, ProviderSection] = Field(default_factory=dict)

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+MOST_FILES = 8
 BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 _QUANTITY = re.compile(r"(\d{1,9}) ?([A-Za-z]{1,3})", re.ASCII)
@@ -110,6 +111,15 @@ def absolute(value: object) -> Path | None:
     if not isinstance(value, str) or not value.startswith("/") or "\0" in value:
         raise ValueError("must be a path that begins with /")
     return Path(value)
+
+
+def several_files(value: object) -> tuple[Path, ...]:
+    """A list of absolute paths, eight at most; raises ValueError."""
+    value = as_written(value)
+    if not isinstance(value, list | tuple) or len(value) > MOST_FILES:
+        raise ValueError(f'must be a list of at most {MOST_FILES} paths, like ["/usr/share/fonts/one.ttf"]')
+    found = [absolute(str(one)) for one in value]
+    return tuple(path for path in found if path is not None)
 
 
 def folder(value: object) -> Path:
@@ -214,6 +224,7 @@ ZoneName = Annotated[str, BeforeValidator(zone_name)]
 TimeOfDay = Annotated[time, BeforeValidator(time_of_day)]
 Folder = Annotated[Path, BeforeValidator(folder)]
 OptionalPath = Annotated[Path | None, BeforeValidator(absolute)]
+Files = Annotated[tuple[Path, ...], BeforeValidator(several_files)]
 IpOrNothing = Annotated[str, BeforeValidator(address_without_port)]
 PublicUrl = Annotated[str, BeforeValidator(public_url)]
 BaseUrl = Annotated[str, BeforeValidator(base_url)]

@@ -54,6 +54,7 @@ class Tenant(Record):
     name: str
     zone: str
     currency: str
+    letterhead: Mapping[str, Any]
     created_at: datetime
 
 

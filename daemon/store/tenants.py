@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from daemon.clock import Entropy
 from daemon.errors import InvalidInput, NotFound
 from daemon.model.ids import TENANT, new_id
+from daemon.model.letterhead import Letterhead
 from daemon.money import exponent
 from daemon.store import audit, records
 from daemon.store.tables import Tenant
@@ -28,7 +29,13 @@ def add(
         raise InvalidInput("WB-INPUT", f"there is a tenant {reference!r} already", field="reference")
     tenant_id = new_id(TENANT, now, entropy)
     Tenant.insert(
-        id=tenant_id, reference=reference, name=name, zone=zone, currency=currency, created_at=now
+        id=tenant_id,
+        reference=reference,
+        name=name,
+        zone=zone,
+        currency=currency,
+        letterhead={},
+        created_at=now,
     ).execute()
     audit.append(
         tenant_id,
@@ -47,6 +54,13 @@ def get(name: str) -> records.Tenant:
     if found is None:
         raise NotFound("tenant", name)
     return found
+
+
+def set_letterhead(row: records.Tenant, letterhead: Letterhead, *, actor: str, now: datetime) -> None:
+    """Inside a transaction. Raises InvalidInput with the field that cannot be printed."""
+    told = letterhead.checked().document()
+    Tenant.update(letterhead=told).where(Tenant.id == row.id).execute()
+    audit.append(row.id, actor=actor, action="tenant.letterhead", subject=row.id, data=told, now=now)
 
 
 def everyone() -> list[records.Tenant]:

@@ -14,6 +14,7 @@ class Tenant(Table):
     name = pw.TextField()
     zone = pw.TextField()
     currency = pw.TextField()
+    letterhead = JsonField()
     created_at = UtcField()
 
 
