@@ -17,10 +17,10 @@ from daemon.model.dunning import DunningRules
 from daemon.settings.dunning import Holidays, Hours, Steps, Tenants, check_reachable
 from daemon.settings.units import (
     Addresses,
-    Files,
     BaseUrl,
     DatabaseUrl,
     Duration,
+    Files,
     Folder,
     IpOrNothing,
     Listen,
