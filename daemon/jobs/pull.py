@@ -48,11 +48,12 @@ def _nothing_more(_items: Sequence[Applied]) -> None:
 
 @dataclass(slots=True)
 class Reading:
-    """What one run reads: links by external id, the hints that the reading answers, and what is written
-    beside what was read, in its transaction."""
+    """What one run reads: links by external id, the hints that the reading answers, when it began to ask, and
+    what is written beside what was read, in its transaction."""
 
     links: dict[str, records.Link]
     hint_ids: dict[str, list[int]]
+    asked_at: datetime
     beside: Callable[[Sequence[Applied]], None] = _nothing_more
 
 
@@ -103,7 +104,7 @@ def _choose(visit: Visit) -> Reading:
     for link in links.due_for_pull(integration.id, visit.now, limit=READS, soon_s=soon_s):
         if link.external_id:
             chosen[link.external_id] = link
-    return Reading(chosen, {ref: hint_ids[ref] for ref in hint_ids if ref in chosen})
+    return Reading(chosen, {ref: hint_ids[ref] for ref in hint_ids if ref in chosen}, visit.now)
 
 
 def _read(visit: Visit, reading: Reading) -> None:
@@ -200,7 +201,7 @@ def _apply(visit: Visit, reading: Reading, items: Sequence[Applied]) -> None:
         moved = changes.apply(items, now=now)
         links.mark_pulled(read, now=now, reread_s=visit.reread_s, spread=visit.house.entropy.fraction())
         hints.used(answered, now)
-        awaited = service.told(sure, unsure, now)
+        awaited = service.told(sure, unsure, reading.asked_at)
         reading.beside(items)
         return moved, awaited
 

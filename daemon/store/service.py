@@ -99,21 +99,25 @@ class Brake(records.Record):
 
 
 def note(tenant_id: str, customer_ids: Iterable[str], now: datetime) -> None:
-    """Inside the transaction of a change: these customers are looked at now."""
+    """Inside the transaction of a change: these customers are looked at now, a look that was put off too.
+    The row is written in any case: a look that takes it away meanwhile has to wait for this transaction, and
+    then sees the change (PostgreSQL; with DO NOTHING it would see neither, and nobody would look again)."""
     for customer_id in customer_ids:
         plain.execute(
             "INSERT INTO service_check (customer_id, tenant_id, at) VALUES (?, ?, ?) "
-            "ON CONFLICT (customer_id) DO NOTHING",
+            "ON CONFLICT (customer_id) DO UPDATE SET at = "
+            "CASE WHEN excluded.at < service_check.at THEN excluded.at ELSE service_check.at END",
             customer_id,
             tenant_id,
             to_micros(now),
         )
 
 
-def told(sure: Sequence[str], unsure: Sequence[str], now: datetime) -> int:
-    """Inside the transaction of a read: these links were read, and the provider said something definite
-    about them, or nothing that counts. Whose cut-off is held is looked at now; returns how many."""
-    for link_ids, at in ((sure, now), (unsure, None)):
+def told(sure: Sequence[str], unsure: Sequence[str], asked_at: datetime) -> int:
+    """Inside the transaction of a read: these links were asked about then, and the provider said something
+    definite about them, or nothing that counts; what happened since it was asked, nobody told. Whose cut-off
+    is held is looked at now; returns how many."""
+    for link_ids, at in ((sure, asked_at), (unsure, None)):
         if link_ids:
             Link.update(told_at=at).where(Link.id.in_(list(link_ids))).execute()
     if not sure:
@@ -122,7 +126,7 @@ def told(sure: Sequence[str], unsure: Sequence[str], now: datetime) -> int:
     waiting = HeldCutoff.select().where(HeldCutoff.invoice_id.in_(invoices))
     found = [(row.tenant_id, row.customer_id) for row in waiting]
     for tenant_id, customer_id in found:
-        note(tenant_id, [customer_id], now)
+        note(tenant_id, [customer_id], asked_at)
     return len(found)
 
 

@@ -11,7 +11,8 @@ import pytest
 from daemon.house import House
 from daemon.jobs import enforce as enforce_package
 from daemon.model import FactKind, Hint, IntegrationState
-from daemon.store import customers, events, hints, integrations, links, meta, records, service
+from daemon.store import customers, events, hints, integrations, links, meta, plain, records, service
+from daemon.store.tables import Invoice
 from tests.builders import Builders, eur
 from tests.dunning import Wisp
 from tests.fakes import Lines, Shop
@@ -336,6 +337,18 @@ def a_used_webhook(wisp: Wisp, link: records.Link) -> None:
     wisp.write(lambda: hints.used(ids, wisp.house.clock.now()))
 
 
+def a_read_that_is_due(wisp: Wisp, link: records.Link) -> None:
+    """The feed named its payment, or a person asked for it."""
+    wisp.write(lambda: links.postpone([link.id], wisp.house.clock.now()))
+
+
+def a_change_since(wisp: Wisp, link: records.Link) -> None:
+    """A part of it was paid, and the feed told so."""
+    wisp.house.clock.wait(1)
+    values = {"status_at": wisp.house.clock.now()}
+    wisp.write(lambda: plain.update(Invoice, "id", link.invoice_id, values))
+
+
 def the_brake(wisp: Wisp, _link: records.Link) -> None:
     wisp.write(lambda: integrations.update(wisp.integration.id, brake={"at": "x", "count": 12}))
 
@@ -375,6 +388,8 @@ def no_pulls(wisp: Wisp, _link: records.Link) -> None:
     [
         (a_webhook, "hint"),
         (a_used_webhook, "hint"),
+        (a_read_that_is_due, "read"),
+        (a_change_since, "read"),
         (the_brake, "pull_brake"),
         (paused, "integration"),
         (a_clock_ahead, "clock"),
@@ -394,6 +409,22 @@ def test_a_cut_off_that_is_not_safe_is_held_with_its_reason(
     wisp.run()
 
     assert (wisp.status(link), wisp.held()) == ("warned", [code])
+
+
+def test_a_webhook_that_came_while_the_provider_was_asked_is_no_old_news(wisp: Wisp) -> None:
+    """The read does not show what it tells of, and the budget has no room for another one."""
+    link = wisp.an_invoice()
+    wisp.days("2026-03-10", "2026-03-18")
+    wisp.at("2026-03-19 10:00")
+    wisp.run()
+    calls = iter([lambda: None, lambda: a_used_webhook(wisp, link)])  # the feed, then the read
+    wisp.account.before_each = lambda: next(calls)()
+    wisp.reads()
+    wisp.account.before_each = None
+
+    wisp.run()
+
+    assert (wisp.status(link), wisp.held()) == ("warned", ["hint"])
 
 
 def test_without_any_of_these_the_same_cut_off_is_made(wisp: Wisp) -> None:

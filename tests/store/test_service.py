@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -44,6 +45,49 @@ def test_a_customer_waits_for_one_look_however_often_something_happens(
     assert service.waiting(now, 10) == []
     write(store, lambda: service.looked_at([link.customer_id]))
     assert service.waiting(now + timedelta(hours=1), 10) == []
+
+
+def test_news_of_a_customer_whose_look_was_put_off_is_looked_at_now(store: Store, link: records.Link) -> None:
+    now = store.clock.now()
+    write(store, lambda: service.note(link.tenant_id, [link.customer_id], now))
+    write(store, lambda: service.postpone(link.customer_id, now + timedelta(minutes=10)))
+
+    write(store, lambda: service.note(link.tenant_id, [link.customer_id], now + timedelta(minutes=1)))
+
+    assert service.waiting(now + timedelta(minutes=1), 10) == [(link.tenant_id, link.customer_id)]
+
+
+@pytest.mark.postgres
+def test_a_look_waits_for_the_news_that_a_waiting_customer_gets_meanwhile(postgres_store: Store) -> None:
+    """Else it would take the mark away without seeing what the mark was set for."""
+    store = postgres_store
+    make = Builders(store)
+    link = make.a_link(make.an_integration())
+    now, noted, order = store.clock.now(), threading.Event(), list[str]()
+    write(store, lambda: service.note(link.tenant_id, [link.customer_id], now))
+
+    def news() -> None:
+        with store.session():
+            write(store, lambda: (service.note(link.tenant_id, [link.customer_id], now), seen()))
+            order.append("news")
+
+    def seen() -> None:
+        noted.set()
+        looks.join(0.5)  # it has every chance to go first
+
+    def look() -> None:
+        noted.wait(10)
+        with store.session():
+            write(store, lambda: service.looked_at([link.customer_id]))
+            order.append("look")
+
+    looks, tells = threading.Thread(target=look), threading.Thread(target=news)
+    looks.start()
+    tells.start()
+    for thread in (tells, looks):
+        thread.join(30)
+
+    assert order == ["news", "look"]
 
 
 def test_a_step_is_written_once_in_an_episode(store: Store, link: records.Link) -> None:

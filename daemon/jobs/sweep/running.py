@@ -153,7 +153,7 @@ def _compare_links(run: _Sweeping) -> None:
         before = ids
         _look_up_payers(run, left)
         by_ref = {link.external_id or "": link for link in left}
-        reading = Reading(by_ref, {}, beside=partial(_write_beside, run))
+        reading = Reading(by_ref, {}, run.visit.now, beside=partial(_write_beside, run))
         try:
             _read(run, reading)
         except (Garbled, Rejected) as error:
@@ -247,7 +247,7 @@ def _one_by_one(run: _Sweeping, reading: Reading, error: WispbillError) -> None:
     if len(left) > ALONE:
         raise error
     for ref, link in left.items():
-        single = Reading({ref: link}, {}, beside=reading.beside)
+        single = Reading({ref: link}, {}, run.visit.now, beside=reading.beside)
         try:
             _read(run, single)
         except (Garbled, Rejected) as fault:
