@@ -61,6 +61,7 @@ def test_news_of_a_customer_whose_look_was_put_off_is_looked_at_now(store: Store
 def test_a_look_waits_for_the_news_that_a_waiting_customer_gets_meanwhile(postgres_store: Store) -> None:
     """Else it would take the mark away without seeing what the mark was set for."""
     store = postgres_store
+    other = Store(store.db, clock=store.clock, entropy=store.entropy)
     make = Builders(store)
     link = make.a_link(make.an_integration())
     now, noted, order = store.clock.now(), threading.Event(), list[str]()
@@ -77,8 +78,8 @@ def test_a_look_waits_for_the_news_that_a_waiting_customer_gets_meanwhile(postgr
 
     def look() -> None:
         noted.wait(10)
-        with store.session():
-            write(store, lambda: service.looked_at([link.customer_id]))
+        with other.session():
+            write(other, lambda: service.looked_at([link.customer_id]))
             order.append("look")
 
     looks, tells = threading.Thread(target=look), threading.Thread(target=news)
