@@ -18,8 +18,8 @@ from daemon.alerts import Sender
 from daemon.clock import Clock, Entropy, SystemClock, SystemEntropy
 from daemon.errors import InvalidInput, StoreError, VaultError
 from daemon.gate import AppGate, IntegrationGate, month_of
-from daemon.house import House
-from daemon.model import Document, Limit, Mode, reasons
+from daemon.house import House, limits_of
+from daemon.model import Document, Mode, reasons
 from daemon.policy import share_of
 from daemon.providers import provider_class
 from daemon.providers.base import Context, Credentials, Provider, ProviderSettings
@@ -167,12 +167,6 @@ class Workshop:
     def close(self) -> None:
         for integration_id in list(self._kept):
             self.forget(integration_id)
-
-
-def limits_of(settings: Settings, name: str, mode: Mode) -> tuple[Limit, ...]:
-    """The limits of an account, as we keep them."""
-    own = settings.provider(name)
-    return share_of(provider_class(name).limits_in(mode), own.rate_share, own.calls_per_second)
 
 
 def read_credentials(name: str, document: Document) -> Credentials:

@@ -10,7 +10,9 @@ from typing import Protocol
 from daemon.alerts import Sender
 from daemon.clock import Clock, Entropy
 from daemon.gate import IntegrationGate
-from daemon.model import Document, Mode
+from daemon.model import Document, Limit, Mode
+from daemon.policy import share_of
+from daemon.providers import provider_class
 from daemon.providers.base import Provider
 from daemon.providers.oauth import TokenKeeper
 from daemon.settings import Settings
@@ -81,3 +83,9 @@ class House:
 
     def close(self) -> None:
         self.store.close()
+
+
+def limits_of(settings: Settings, name: str, mode: Mode) -> tuple[Limit, ...]:
+    """The limits of an account at this provider, as we keep them."""
+    own = settings.provider(name)
+    return share_of(provider_class(name).limits_in(mode), own.rate_share, own.calls_per_second)

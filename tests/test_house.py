@@ -31,7 +31,7 @@ RINGS = (
     ),
     ("decisions", {"reconcile", "policy", "dunning"}),
     ("edges", {"store", "providers", "alerts", "gate", "pdf"}),
-    ("work", {"house", "tokens", "connect", "jobs", "timeline"}),
+    ("work", {"house", "tokens", "connect", "jobs", "timeline", "office"}),
     ("wiring", {"app", "scheduler"}),
     ("faces", {"web", "sandbox"}),
     ("the process", {"service", "cli", "__main__"}),

@@ -10,8 +10,8 @@ from daemon.cli.output import Named, Verbatim
 from daemon.jobs.intake import today_of
 from daemon.model import PaymentStatus, SyncState, api_status, api_sync_status, due_state
 from daemon.money import Money
-from daemon.reconcile import effective
-from daemon.store import changes, customers, integrations, links, records, sweeps, tenants, views
+from daemon.office.proof import proof
+from daemon.store import customers, integrations, links, records, sweeps, tenants, views
 
 Shape = dict[str, Any]
 
@@ -156,32 +156,6 @@ def _invoice(
         "proof": proof(link, money, provider),
         "created_at": row.created_at,
     }
-
-
-def proof(link: records.Link, money: Sequence[records.Payment], provider: str | None) -> str | None:
-    """Why we believe the payment status: the last money fact that counts, else what was read when."""
-    counted = {
-        (fact.kind, fact.external_id) for fact in effective([changes.known_fact(row) for row in money])
-    }
-    facts = [row for row in money if (row.kind, row.external_id) in counted]
-    if facts:
-        return told(facts[-1])
-    seen = link.last_pulled_at or link.observed_at
-    if link.doc_status and seen:
-        return f"{provider} said {link.doc_status} at {seen:%Y-%m-%d %H:%M:%S} UTC"
-    return None
-
-
-def told(row: records.Payment) -> str:
-    """`payment of 12.50 EUR by card (pay_1, transaction ch_1), read …, evidence 7`"""
-    names = [row.external_id] + ([f"transaction {row.transaction_id}"] if row.transaction_id else [])
-    how = f" by {row.method}" if row.method else ""
-    evidence = f", evidence {row.observation_id}" if row.observation_id else ""
-    amount = Money(row.amount_minor, row.currency)
-    kind = row.kind.replace("_", " ")
-    if row.reverses:
-        kind += f" of a {row.reverses.replace('_', ' ')}"
-    return f"{kind}, {amount}{how} ({', '.join(names)}), read {row.seen_at:%Y-%m-%d %H:%M:%S} UTC{evidence}"
 
 
 def line(row: records.Line, currency: str) -> Shape:

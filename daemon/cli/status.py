@@ -35,7 +35,6 @@ STANDS = {
     "needs_reconnect": "needs new credentials",
     "error": "has stopped",
 }
-LATE_POLLS = 3
 NONE_YET = "There is no integration yet: wispbill integrations add stripe"
 
 
@@ -121,6 +120,7 @@ def _problem(sentence: str, command: str) -> Shape:
 
 def _of_integrations(desk: Desk, rows: list[records.Integration], now: datetime) -> list[Shape]:
     from daemon.jobs.remedies import settling
+    from daemon.office.late import is_late
 
     found = []
     for row in rows:
@@ -133,7 +133,7 @@ def _of_integrations(desk: Desk, rows: list[records.Integration], now: datetime)
         elif row.fault_code:
             sentence = f"{name} is in trouble: {row.fault_code}: {row.fault_text}.{_again(row, now)}"
             found.append(_problem(sentence, f"wispbill integrations test {row.id}"))
-        elif _is_late(desk, row, now):
+        elif is_late(row, desk.settings, now):
             since = output.text(row.polled_at) if row.polled_at else "ever"
             found.append(_late(row, f"{name} was not read since {since}", now))
     return found
@@ -177,19 +177,6 @@ def _again(row: records.Integration, now: datetime) -> str:
     if row.resume_at is None or row.resume_at <= now:
         return " It is tried again by itself."
     return f" It is tried again by itself at {output.text(row.resume_at)}."
-
-
-def _is_late(desk: Desk, row: records.Integration, now: datetime) -> bool:
-    """Whether several polls that were due did not happen."""
-    from daemon.model import RUNNING
-    from daemon.policy import poll_interval_s
-    from daemon.providers import provider_class
-
-    if row.state not in RUNNING or not row.pull_status:
-        return False
-    every_s = poll_interval_s(row.pace, provider_class(row.provider).can.min_poll_s)
-    patience_s = max(LATE_POLLS * every_s, desk.settings.monitoring.stale_after)
-    return (now - (row.polled_at or row.created_at)).total_seconds() > patience_s
 
 
 def _of_invoices(tenant_id: str | None, shape: Shape) -> list[Shape]:

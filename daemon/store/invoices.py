@@ -17,7 +17,7 @@ from daemon.model.ids import INVOICE, LINK, new_id
 from daemon.money import Money
 from daemon.store import audit, events, plain, records
 from daemon.store.fields import canonical
-from daemon.store.tables import Customer, Invoice, Line, Link
+from daemon.store.tables import Invoice, Line, Link
 
 ADDED = "invoice.added"
 GENERATED = "invoice.generated"
@@ -222,25 +222,6 @@ def listing(
     if sync:
         where.append(Invoice.id.in_(Link.select(Link.invoice_id).where(Link.state == sync)))
     return list(records.Invoice.select(*where, order=Invoice.id.desc(), limit=limit))
-
-
-def search(tenant_id: str | None, text: str, *, limit: int) -> list[records.Invoice]:
-    """Invoices whose number, reference, external id or transaction, or whose customer's reference, name
-    or e-mail contains `text`; newest first."""
-    like = f"%{text}%"
-    customers = Customer.select(Customer.id).where(
-        Customer.name.contains(text) | Customer.email.contains(text) | (Customer.reference == text)
-    )
-    links = Link.select(Link.invoice_id).where((Link.external_id == text) | (Link.reference == text))
-    hit = (
-        (Invoice.number**like)
-        | (Invoice.reference == text)
-        | (Invoice.transaction_id == text)
-        | Invoice.customer_id.in_(customers)
-        | Invoice.id.in_(links)
-    )
-    where = hit if tenant_id is None else (Invoice.tenant_id == tenant_id) & hit
-    return list(records.Invoice.select(where, order=Invoice.id.desc(), limit=limit))
 
 
 def count_by_status(tenant_id: str | None = None) -> dict[str, int]:

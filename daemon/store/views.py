@@ -11,7 +11,7 @@ import peewee as pw
 
 from daemon.model import SyncState
 from daemon.store import records
-from daemon.store.tables import Audit, Customer, Hint, Invoice, Link, Payment, Run
+from daemon.store.tables import Audit, Hint, Invoice, Link, Payment, Run
 from daemon.store.tables import Observation as ObservationRow
 
 CHUNK = 500
@@ -105,24 +105,6 @@ def causes(tenant_id: str | None, *, limit: int) -> list[Cause]:
         query = query.where(Link.tenant_id == tenant_id)
     rows: Any = query.group_by(Link.fault_code, Link.fault_text).order_by(count.desc(), newest.desc())
     return [Cause(*row) for row in rows.limit(limit).tuples()]
-
-
-def customers_with(text: str, tenant_id: str | None, *, limit: int) -> list[records.Customer]:
-    """Customers whose reference, name or e-mail contains `text`."""
-    where = Customer.reference.contains(text) | Customer.name.contains(text) | Customer.email.contains(text)
-    where |= Customer.id == text
-    if tenant_id is not None:
-        where = (Customer.tenant_id == tenant_id) & where
-    return list(records.Customer.select(where, order=Customer.reference, limit=limit))
-
-
-def paid_under(text: str, tenant_id: str | None, *, limit: int) -> list[str]:
-    """Ids of invoices with a payment of this external or transaction id."""
-    where = (Payment.external_id == text) | (Payment.transaction_id == text)
-    if tenant_id is not None:
-        where = (Payment.tenant_id == tenant_id) & where
-    query = Payment.select(Payment.invoice_id).where(where).distinct().limit(limit)
-    return [row.invoice_id for row in query]
 
 
 def hints_about(integration_id: str, ref: str, *, limit: int = 200) -> list[records.Hint]:

@@ -40,6 +40,8 @@ class Invoice(Table):
             (("tenant_id", "number"), True),
             (("tenant_id", "reference"), True),
             (("tenant_id", "payment_status", "due_on", "customer_id"), False),
+            (("tenant_id", "payment_status", "id"), False),
+            (("tenant_id", "id"), False),
         )
 
 
@@ -92,7 +94,7 @@ class Link(Table):
             (("integration_id", "next_push_at"), False),
             (("integration_id", "next_pull_at"), False),
             (("integration_id", "reference"), False),
-            (("tenant_id", "state"), False),
+            (("tenant_id", "state", "invoice_id"), False),
         )
 
 
@@ -152,7 +154,10 @@ class Payment(Table):
     seen_at = UtcField()
 
     class Meta:
-        indexes = ((("integration_id", "external_id", "invoice_id", "kind", "revision"), True),)
+        indexes = (
+            (("integration_id", "external_id", "invoice_id", "kind", "revision"), True),
+            (("tenant_id", "transaction_id"), False),
+        )
 
 
 class Hint(Table):
@@ -170,6 +175,8 @@ class Hint(Table):
         indexes = (
             (("integration_id", "event_id"), True),
             (("integration_id", "used_at"), False),
+            (("integration_id", "ref"), False),
+            (("tenant_id", "id"), False),
         )
 
 
@@ -205,7 +212,10 @@ class Audit(Table):
     hash = pw.TextField()
 
     class Meta:
-        indexes = ((("tenant_id", "seq"), True),)
+        indexes = (
+            (("tenant_id", "seq"), True),
+            (("tenant_id", "object"), False),
+        )
 
 
 class Run(Table):
