@@ -42,6 +42,7 @@ MODULES = (
     "endpoints",
     "alerts",
     "tickets",
+    "portal",
     "audit",
     "tokens",
     "staff",

@@ -62,6 +62,19 @@ CATALOGUE: dict[str, Entry] = {
         "caller",
         "with the header Wispbill-Tenant",
     ),
+    "WB-ACCESS-SESSION": Entry(
+        "You are not signed in, or the session has ended.", "caller", "after signing in again"
+    ),
+    "WB-ACCESS-LINK": Entry(
+        "The link into the portal is unknown, was used already, or is too old.",
+        "caller",
+        "with a new link: `wispbill portal link`",
+    ),
+    "WB-ACCESS-FORM": Entry(
+        "The form did not come from a page of this session; nothing was done.",
+        "caller",
+        "when the page is loaded anew",
+    ),
     "WB-INTEGRATION-TAKEN": Entry(
         "There is an integration already; replace its credentials, or remove it first.",
         "caller",

@@ -23,7 +23,20 @@ import structlog
 from daemon.errors import StoreError, WispbillError
 from daemon.house import House
 from daemon.model import Document, IntegrationState
-from daemon.store import audit, backup, events, integrations, invariants, links, replays, retention, runs
+from daemon.store import (
+    audit,
+    backup,
+    events,
+    integrations,
+    invariants,
+    links,
+    portal_links,
+    replays,
+    retention,
+    runs,
+    sessions,
+    switching,
+)
 from daemon.store.database import said_plainly
 
 LEFT_BEHIND = timedelta(hours=1)
@@ -162,6 +175,8 @@ def forget_old(house: House, now: datetime) -> Document:
         "observations": retention.thin_observations(store, now - timedelta(seconds=keep.keep_observations)),
         "hints": retention.drop_used_hints(store, now - timedelta(seconds=keep.keep_hints)),
         "answers": store.write("tidy.answers", lambda: replays.forget_old(now)),
+        "sessions": store.write("tidy.sessions", lambda: sessions.forget_old(now)),
+        "portal_links": store.write("tidy.portal_links", lambda: portal_links.forget_old(now)),
         "runs": retention.drop_runs(store, now - timedelta(seconds=keep.keep_runs)),
         "deliveries": retention.drop_deliveries(store, now - timedelta(seconds=keep.keep_deliveries)),
     }

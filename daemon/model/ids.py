@@ -22,6 +22,8 @@ APP, GRANT, CONSENT = "wba", "wbg", "wbo"
 PLAN, SUBSCRIPTION = "wbf", "wbs"
 EVENT, ENDPOINT = "wbv", "wbe"
 DIFFERENCE = "wbd"
+WEB_SESSION, PORTAL_LINK = "wbw", "wbk"
+STAFF = "wbu"
 TICKET = "wbk"
 
 

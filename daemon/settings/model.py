@@ -200,6 +200,14 @@ class ApiSection(Section):
     wrong_per_minute: Whole = fixed(20, ge=1, le=10_000)
 
 
+class PortalSection(Section):
+    enabled: Switch = fixed(True)
+    link_life: Annotated[Duration, at_least("1min")] = live("15min")
+    idle: Annotated[Duration, at_least("1min")] = live("30min")
+    session: Annotated[Duration, at_least("5min")] = live("12h")
+    per_minute: Whole = fixed(120, ge=1, le=100_000)
+
+
 class PdfSection(Section):
     paper: Literal["A4", "Letter"] = live("A4")
     fonts: Files = live(())
@@ -247,6 +255,7 @@ class Settings(BaseSettings):
     tidy: TidySection = TidySection()
     receiver: ReceiverSection = ReceiverSection()
     api: ApiSection = ApiSection()
+    portal: PortalSection = PortalSection()
     pdf: PdfSection = PdfSection()
     monitoring: MonitoringSection = MonitoringSection()
     network: NetworkSection = NetworkSection()

@@ -14,6 +14,9 @@ from daemon.web.api.serving import api_app
 from daemon.web.monitoring import monitoring_app
 from daemon.web.oauth import beside, callback_app
 from daemon.web.outcomes import Outcomes
+from daemon.web.pages import assets
+from daemon.web.portal.addresses import ROOT as PORTAL
+from daemon.web.portal.face import portal_app
 from daemon.web.receiver import ROOT as WEBHOOKS
 from daemon.web.receiver import UNKNOWN, receiver_app
 from daemon.web.server import WebServer
@@ -28,7 +31,8 @@ def build_web(house: House, beats: Beats) -> list[WebServer]:
     """The servers that the settings ask for, not started yet."""
     outcomes = Outcomes()
     servers = []
-    if house.settings.receiver.enabled or house.settings.api.enabled:
+    settings = house.settings
+    if settings.receiver.enabled or settings.api.enabled or settings.portal.enabled:
         servers.append(_public(house, beats, outcomes))
     if house.settings.monitoring.enabled:
         servers.append(_monitoring(house, beats, outcomes))
@@ -36,16 +40,28 @@ def build_web(house: House, beats: Beats) -> list[WebServer]:
 
 
 def public_app(house: House, outcomes: Outcomes | None = None) -> WSGI:
-    """What the world reaches: consents, and what the settings enable of API and webhooks."""
+    """What the world reaches: consents, and what the settings enable of API, pages and webhooks."""
     api = api_app(house) if house.settings.api.enabled else nothing
     receiver = receiver_app(house, outcomes) if house.settings.receiver.enabled else nothing
+    pages = _pages(house)
 
     def serve(environ: Environ, start_response: Any) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
+        for root, app in pages:
+            if path == root or path.startswith(f"{root}/"):
+                return app(environ, start_response)
         mine = path.startswith(API) and not path.startswith(WEBHOOKS)
         return (api if mine else receiver)(environ, start_response)
 
     return beside(callback_app(house), serve)
+
+
+def _pages(house: House) -> list[tuple[str, WSGI]]:
+    """The faces that the settings enable, by the path that each stands under, and their static files."""
+    faces: list[tuple[str, WSGI]] = []
+    if house.settings.portal.enabled:
+        faces.append((PORTAL, portal_app(house)))
+    return [*faces, (assets.ROOT.rstrip("/"), assets.serve)] if faces else []
 
 
 def nothing(_environ: Environ, start_response: Any) -> Iterable[bytes]:

@@ -2,6 +2,7 @@
 
 from daemon.store.tables.access import ApiToken, Replay
 from daemon.store.tables.base import Table, database
+from daemon.store.tables.browsing import PortalLink, WebSession
 from daemon.store.tables.notify import Alert, Delivery, Endpoint
 from daemon.store.tables.parties import (
     App,
@@ -73,6 +74,7 @@ __all__ = [
     "Payer",
     "Payment",
     "Plan",
+    "PortalLink",
     "Replay",
     "Run",
     "Secret",
@@ -90,6 +92,7 @@ __all__ = [
     "TicketMessage",
     "VaultKey",
     "database",
+    "WebSession",
 ]
 
 ALL = (

@@ -1,0 +1,60 @@
+"""`wispbill portal`: the customers' pages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from daemon.cli import output
+from daemon.cli.context import desk_of
+from daemon.errors import InvalidInput
+
+group = typer.Typer(help="The customers' pages.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(group, name="portal")
+
+
+@group.command("link")
+def link(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="CUSTOMER", help="Reference or id of the customer.")],
+    *,
+    page: Annotated[
+        str, typer.Option(help="Where it leads: invoices, service, tickets or setup.")
+    ] = "invoices",
+    tenant: output.Tenant = None,
+    as_json: output.Json = False,
+) -> None:
+    """Make a link that opens a customer's pages, once."""
+    from daemon.store import customers, portal_links
+    from daemon.web.portal import addresses
+
+    if page not in portal_links.PAGES:
+        raise InvalidInput("WB-INPUT", f"page: one of {', '.join(portal_links.PAGES)}", field="page")
+    desk = desk_of(ctx)
+    desk.open()
+    person = customers.get(desk.tenant(tenant).id, name)
+    row, token = desk.write(
+        "portal.link",
+        lambda: portal_links.add(
+            person,
+            page=page,
+            life_s=desk.house.settings.portal.link_life,
+            actor=desk.actor,
+            now=desk.now,
+            entropy=desk.house.entropy,
+        ),
+    )
+    url = addresses.link(desk.house, token)
+    if as_json:
+        output.document({"url": url, "customer_id": person.id, "page": page, "expires_at": row.expires_at})
+        return
+    output.say(url)
+    output.note(f"It works once, until {row.expires_at:%Y-%m-%d %H:%M} UTC.")
+    if not desk.house.settings.portal.enabled:
+        output.note("[portal] enabled is false: nobody answers there.")
+    elif not desk.house.settings.receiver.public_url:
+        output.note("[receiver] public_url is not set: this address works on this machine alone.")
