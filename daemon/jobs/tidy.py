@@ -35,7 +35,6 @@ from daemon.store import (
     retention,
     runs,
     sessions,
-    switching,
 )
 from daemon.store.database import said_plainly
 

@@ -23,7 +23,6 @@ PLAN, SUBSCRIPTION = "wbf", "wbs"
 EVENT, ENDPOINT = "wbv", "wbe"
 DIFFERENCE = "wbd"
 WEB_SESSION, PORTAL_LINK = "wbw", "wbk"
-STAFF = "wbu"
 TICKET = "wbk"
 
 

@@ -140,4 +140,6 @@ ALL = (
     Difference,
     Ticket,
     TicketMessage,
+    WebSession,
+    PortalLink,
 )
