@@ -220,7 +220,11 @@ def listing(
     if status:
         where.append(Invoice.payment_status == status)
     if sync:
-        where.append(Invoice.id.in_(Link.select(Link.invoice_id).where(Link.state == sync)))
+        here = (Link.tenant_id == tenant_id) & (Link.state == sync)
+        found = Link.select(Link.invoice_id).where(here & (Link.invoice_id < after) if after else here)
+        if not (customer_id or status):  # the index has them in this order
+            found = found.order_by(Link.invoice_id.desc()).limit(limit)
+        where.append(Invoice.id.in_(found))
     return list(records.Invoice.select(*where, order=Invoice.id.desc(), limit=limit))
 
 

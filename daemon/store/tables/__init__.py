@@ -1,6 +1,6 @@
 """The tables. One writer per column: design, section 3. The migrations hold their history."""
 
-from daemon.store.tables.access import ApiToken, Replay
+from daemon.store.tables.access import ApiToken, Replay, Staff
 from daemon.store.tables.base import Table, database
 from daemon.store.tables.browsing import PortalLink, WebSession
 from daemon.store.tables.notify import Alert, Delivery, Endpoint
@@ -81,6 +81,7 @@ __all__ = [
     "ServiceBrake",
     "ServiceCheck",
     "ServiceMove",
+    "Staff",
     "Standing",
     "Step",
     "Subscription",
@@ -91,8 +92,8 @@ __all__ = [
     "Ticket",
     "TicketMessage",
     "VaultKey",
-    "database",
     "WebSession",
+    "database",
 ]
 
 ALL = (
@@ -128,6 +129,7 @@ ALL = (
     Alert,
     ApiToken,
     Replay,
+    Staff,
     Debt,
     DunningStep,
     HeldCutoff,

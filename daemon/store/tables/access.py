@@ -24,6 +24,27 @@ class ApiToken(Table):
     revoked_at = UtcField(null=True)
 
 
+class Staff(Table):
+    """Who may sign in at the dashboard. A platform admin's tenant is `*`; `password` is a PHC string,
+    `subject` who they are at the OIDC issuer; `places` are hashes of addresses from which they signed in."""
+
+    id = pw.TextField(primary_key=True)
+    tenant_id = pw.TextField(index=True)
+    email = pw.TextField(unique=True)
+    name = pw.TextField()
+    role = pw.TextField()
+    password = pw.TextField(null=True)
+    subject = pw.TextField(null=True, unique=True)
+    by_claim = pw.BooleanField()
+    epoch = pw.IntegerField()
+    places = JsonField()
+    created_by = pw.TextField()
+    created_at = UtcField()
+    password_at = UtcField(null=True)
+    signed_in_at = UtcField(null=True)
+    disabled_at = UtcField(null=True)
+
+
 class Replay(Table):
     """An answer to a POST with an Idempotency-Key; without a status it is being worked on."""
 

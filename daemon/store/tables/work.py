@@ -94,6 +94,7 @@ class Link(Table):
             (("integration_id", "next_push_at"), False),
             (("integration_id", "next_pull_at"), False),
             (("integration_id", "reference"), False),
+            (("integration_id", "state"), False),
             (("tenant_id", "state", "invoice_id"), False),
         )
 
