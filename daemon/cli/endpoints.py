@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit, urlunsplit
 
 import typer
 
@@ -40,7 +38,6 @@ LOG = {
     "next_at": "NEXT",
     "answer": "SAID",
 }
-TYPE = re.compile(r"\*|[a-z]+(\.[a-z_]+)*(\.\*)?")
 
 Name = Annotated[str, typer.Argument(metavar="ENDPOINT", help="Its id, wbe_….")]
 
@@ -69,31 +66,21 @@ def add(
     as_json: output.Json = False,
 ) -> None:
     """Add an endpoint. Its signing secret is shown once, now."""
-    from daemon.store import audit, endpoints
-    from daemon.wire.signing import new_secret
+    from daemon.cli import given
+    from daemon.jobs import endpoints
+    from daemon.store import audit
 
     desk = desk_of(ctx)
     desk.open()
-    wanted = _types(types)
-    _judge(desk, url)
-    scope = audit.PLATFORM if all_tenants else desk.tenant(tenant).id
-    secret = new_secret(desk.house.entropy)
-
-    def work() -> Endpoint:
-        return endpoints.add(
-            desk.house.safe,
-            tenant_id=scope,
-            label=label,
-            url=url,
-            types=wanted,
-            secret=secret,
-            after=after,
-            actor=desk.actor,
-            now=desk.now,
-            entropy=desk.house.entropy,
-        )
-
-    row = desk.write("endpoints.add", work, wake="notify")
+    row, secret = endpoints.add(
+        desk.house,
+        tenant_id=audit.PLATFORM if all_tenants else desk.tenant(tenant).id,
+        url=url,
+        types=types or (),
+        label=given.printable("label", label) if label else "",
+        after=after,
+        actor=desk.actor,
+    )
     _told_secret(row, secret, as_json, f"Endpoint {row.id} is told of {', '.join(row.types)}.")
 
 
@@ -139,43 +126,28 @@ def test(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> Non
 @group.command("pause")
 def pause(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> None:
     """Tell it nothing for now; what happens meanwhile waits."""
-    from daemon.store import endpoints
-    from daemon.store.endpoints import EndpointState
+    from daemon.jobs import endpoints
 
     desk = desk_of(ctx)
-    row = _named(desk, name)
-
-    def work() -> None:
-        text = "Somebody paused it; its events wait."
-        endpoints.stop(row, EndpointState.PAUSED, text, actor=desk.actor, now=desk.now)
-
-    desk.write("endpoints.pause", work)
-    _print(endpoints.get(row.id), as_json)
+    _print(endpoints.pause(desk.house, _named(desk, name), actor=desk.actor), as_json)
 
 
 @group.command("resume")
 def resume(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> None:
     """Tell it again: what waited, at once and in order."""
-    from daemon.store import endpoints
+    from daemon.jobs import endpoints
 
     desk = desk_of(ctx)
-    row = _named(desk, name)
-    work = lambda: endpoints.resume(row, actor=desk.actor, now=desk.now)  # noqa: E731
-    desk.write("endpoints.resume", work, wake="notify")
-    _print(endpoints.get(row.id), as_json)
+    _print(endpoints.resume(desk.house, _named(desk, name), actor=desk.actor), as_json)
 
 
 @group.command("remove")
 def remove(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> None:
     """Forget an endpoint and its secrets. What waited for it is dropped."""
-    from daemon.store import endpoints
+    from daemon.jobs import endpoints
 
     desk = desk_of(ctx)
-    row = _named(desk, name)
-    desk.write(
-        "endpoints.remove", lambda: endpoints.remove(desk.house.safe, row, actor=desk.actor, now=desk.now)
-    )
-    _print(endpoints.get(row.id), as_json)
+    _print(endpoints.remove(desk.house, _named(desk, name), actor=desk.actor), as_json)
 
 
 @group.command("rotate")
@@ -189,20 +161,15 @@ def rotate(
     as_json: output.Json = False,
 ) -> None:
     """Sign with a new secret. It is shown once, now; for 72 hours the one before signs too."""
-    from daemon.store import endpoints
-    from daemon.wire.signing import new_secret
+    from daemon.jobs import endpoints
 
     desk = desk_of(ctx)
     row = _named(desk, name)
-    safe = desk.house.safe
     if settled:
-        desk.write("endpoints.settle", lambda: endpoints.settle(safe, row, actor=desk.actor, now=desk.now))
+        endpoints.settle(desk.house, row, actor=desk.actor)
         _print(row, as_json)
         return
-    secret = new_secret(desk.house.entropy)
-    desk.write(
-        "endpoints.rotate", lambda: endpoints.rotate(safe, row, secret, actor=desk.actor, now=desk.now)
-    )
+    secret = endpoints.rotate(desk.house, row, actor=desk.actor)
     _told_secret(row, secret, as_json, "For 72 hours it is signed with the secret before as well.")
 
 
@@ -247,20 +214,14 @@ def resend(
     as_json: output.Json = False,
 ) -> None:
     """Tell events again, under the same ids. One, a range, or all that were given up."""
-    from daemon.store import deliveries, events
+    from daemon.jobs import endpoints
 
     desk = desk_of(ctx)
     row = _named(desk, name)
-    first, last = (seq, seq) if seq else (from_seq, to_seq or events.last_seq())
-    if first is None and failed:
-        first = 1
-    if first is None or last is None or (seq and (from_seq or to_seq)):
+    if seq and (from_seq or to_seq):
         raise InvalidInput("WB-INPUT", "say which: --seq, --from (and --to), or --failed")
-
-    def work() -> int:
-        return deliveries.resend(row, desk.now, from_seq=first, to_seq=last, only_failed=failed)
-
-    count = desk.write("endpoints.resend", work, wake="notify")
+    first, last = (seq, seq) if seq else (from_seq, to_seq)
+    count = endpoints.resend(desk.house, row, first=first, last=last, failed=failed)
     if as_json:
         output.document({"endpoint": row.id, "resent": count})
     else:
@@ -272,33 +233,10 @@ def resend(
 
 def _named(desk: Desk, name: str) -> Endpoint:
     """Raises NotFound, or InvalidInput where it is removed."""
-    from daemon.store import endpoints
+    from daemon.jobs import endpoints
 
     desk.open()
-    row = endpoints.get(name)
-    if row.removed_at is not None:
-        raise InvalidInput("WB-INPUT", "this endpoint is removed")
-    return row
-
-
-def _types(given: list[str] | None) -> list[str]:
-    wanted = list(dict.fromkeys(given or ["*"]))
-    if not all(TYPE.fullmatch(one) for one in wanted):
-        raise InvalidInput("WB-INPUT", "type: like invoice.paid, integration.* or *", field="type")
-    return wanted
-
-
-def _judge(desk: Desk, url: str) -> None:
-    """Raises InvalidInput where nothing would be sent there."""
-    from daemon.errors import AddressRefused
-    from daemon.wire.public import judge
-
-    allow = [(pair.host.lower(), pair.port) for pair in desk.settings.network.allow]
-    try:
-        judge(url, allow)
-    except AddressRefused:
-        text = "url: an https address that is public, or a host:port of [network] allow"
-        raise InvalidInput("WB-INPUT", text, field="url") from None
+    return endpoints.named(name)
 
 
 def _told_secret(row: Endpoint, secret: str, as_json: bool, sentence: str) -> None:
@@ -319,6 +257,7 @@ def _print(row: Endpoint, as_json: bool) -> None:
 
 
 def _shapes(rows: list[Endpoint]) -> list[dict[str, Any]]:
+    from daemon.jobs.endpoints import shown_url
     from daemon.store import deliveries, tenants
 
     counts = deliveries.counts([row.id for row in rows])
@@ -328,7 +267,7 @@ def _shapes(rows: list[Endpoint]) -> list[dict[str, Any]]:
             "id": row.id,
             "tenant": names.get(row.tenant_id, "all"),
             "label": row.label,
-            "url": _without_query(row.url),
+            "url": shown_url(row),
             "types": row.types,
             "state": row.state,
             "queue": counts[row.id].get("pending", 0),
@@ -343,12 +282,6 @@ def _shapes(rows: list[Endpoint]) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
-
-
-def _without_query(url: str) -> str:
-    """The query may hold a token."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(query="…" if parts.query else ""))
 
 
 def _delivery(row: Delivery) -> dict[str, Any]:

@@ -203,11 +203,17 @@ def get(delivery_id: int) -> Delivery:
 
 
 def listing(
-    *, endpoint_id: str | None = None, tenant_id: str | None = None, state: str | None = None, limit: int
+    *,
+    endpoint_id: str | None = None,
+    tenant_id: str | None = None,
+    state: str | None = None,
+    before: int | None = None,
+    limit: int,
 ) -> list[Delivery]:
-    """The newest first."""
+    """The newest first, from behind the number `before`."""
     pairs = ((Table.endpoint_id, endpoint_id), (Table.tenant_id, tenant_id), (Table.state, state))
     where = [column == value for column, value in pairs if value is not None]
+    where += [] if before is None else [Table.id < before]
     return list(Delivery.select(*where, order=Table.id.desc(), limit=limit))
 
 

@@ -107,9 +107,10 @@ def note(row: Endpoint, action: str, *, actor: str, now: datetime) -> None:
     )
 
 
-def get(endpoint_id: str) -> Endpoint:
-    """Raises NotFound."""
-    found = Endpoint.first(Table.id == endpoint_id)
+def get(endpoint_id: str, *, tenant_id: str | None = None) -> Endpoint:
+    """Of the tenant (None: any); raises NotFound."""
+    where = Table.id == endpoint_id
+    found = Endpoint.first(where if tenant_id is None else where & (Table.tenant_id == tenant_id))
     if found is None:
         raise NotFound("endpoint", endpoint_id)
     return found

@@ -9,6 +9,7 @@ from typing import Any
 from daemon.store.tokens import Role
 from daemon.web.api import given
 from daemon.web.api.dunning import CloseGiven, HoldGiven, PromiseGiven
+from daemon.web.api.endpoints import EndpointGiven, ResendGiven
 from daemon.web.api.routing import Route
 from daemon.web.api.tickets import MessageGiven, TicketGiven
 from tests.api.asking import KEY, OTHER_KEY, Office
@@ -104,6 +105,13 @@ BODIES: Mapping[type[given.Given], dict[str, Any]] = {
     PromiseGiven: {"until": "2026-03-20", "reason": "pays on Friday"},
     HoldGiven: {"reason": "a complaint is open", "until": "2026-03-20"},
     CloseGiven: {"reason": "moved away"},
+    EndpointGiven: {
+        "url": "https://platform.example.com/hooks?token=hidden",
+        "types": ["invoice.*"],
+        "label": "The platform",
+        "after": 0,
+    },
+    ResendGiven: {"first": 1, "last": 2, "failed": False},
     given.Nothing: {},
 }
 
@@ -142,6 +150,7 @@ class World:
             "tokenId": row.id,
             "planId": plan,
             "subscriptionId": office.post("/api/subscriptions", body, **ask)["id"],
+            "endpointId": office.post("/api/endpoints", BODIES[EndpointGiven], **ask)["id"],
             "ticketId": office.post(f"{home}/tickets", BODIES[TicketGiven], **ask)["id"],
         }
 
@@ -157,6 +166,7 @@ MISSING = {
     "tokenId": "00000000",
     "planId": "wbf_00000000000000000000000000",
     "subscriptionId": "wbs_00000000000000000000000000",
+    "endpointId": "wbe_00000000000000000000000000",
     "ticketId": "wbk_00000000000000000000000000",
 }
 

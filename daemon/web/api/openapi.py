@@ -27,6 +27,7 @@ PATHS = {
     "tokenId": "The 8 characters after `wb_`",
     "planId": "`wbf_…`, or `ref:` and its reference",
     "ticketId": "`wbk_…`",
+    "endpointId": "`wbe_…`",
     "subscriptionId": "`wbs_…`, or `ref:` and its reference",
 }
 

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from daemon.web.api import access, billing, customers, dunning, integrations, invoices, plans, tickets
+from daemon.web.api import (
+    access,
+    billing,
+    customers,
+    dunning,
+    endpoints,
+    integrations,
+    invoices,
+    plans,
+    switching,
+    tickets,
+)
 from daemon.web.api.routing import Route
 
 ROUTES: tuple[Route, ...] = (
     *integrations.ROUTES,
+    *switching.ROUTES,
     *invoices.ROUTES,
     *billing.ROUTES,
     *customers.ROUTES,
     *plans.ROUTES,
     *tickets.ROUTES,
     *dunning.ROUTES,
+    *endpoints.ROUTES,
     *access.ROUTES,
 )
