@@ -22,7 +22,8 @@ APP, GRANT, CONSENT = "wba", "wbg", "wbo"
 PLAN, SUBSCRIPTION = "wbf", "wbs"
 EVENT, ENDPOINT = "wbv", "wbe"
 DIFFERENCE = "wbd"
-WEB_SESSION, PORTAL_LINK = "wbw", "wbk"
+WEB_SESSION, PORTAL_LINK = "wbw", "wbj"
+STAFF = "wbu"
 TICKET = "wbk"
 
 

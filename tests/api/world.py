@@ -10,6 +10,7 @@ from daemon.store.tokens import Role
 from daemon.web.api import given
 from daemon.web.api.dunning import CloseGiven, HoldGiven, PromiseGiven
 from daemon.web.api.endpoints import EndpointGiven, ResendGiven
+from daemon.web.api.portal import PortalSessionGiven
 from daemon.web.api.routing import Route
 from daemon.web.api.tickets import MessageGiven, TicketGiven
 from tests.api.asking import KEY, OTHER_KEY, Office
@@ -112,6 +113,7 @@ BODIES: Mapping[type[given.Given], dict[str, Any]] = {
         "after": 0,
     },
     ResendGiven: {"first": 1, "last": 2, "failed": False},
+    PortalSessionGiven: {"page": "service"},
     given.Nothing: {},
 }
 

@@ -11,6 +11,7 @@ from daemon.web.api import (
     integrations,
     invoices,
     plans,
+    portal,
     switching,
     tickets,
 )
@@ -24,6 +25,7 @@ ROUTES: tuple[Route, ...] = (
     *customers.ROUTES,
     *plans.ROUTES,
     *tickets.ROUTES,
+    *portal.ROUTES,
     *dunning.ROUTES,
     *endpoints.ROUTES,
     *access.ROUTES,
