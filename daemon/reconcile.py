@@ -38,12 +38,13 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The fold: where an invoice stands."""
+    """The fold: where an invoice stands. `excess` is what was paid too much and not given back."""
 
     status: PaymentStatus
     paid: Money
     due: Money
     refunded: Money
+    excess: Money
     paid_at: datetime | None = None
     method: str | None = None
     transaction_id: str | None = None
@@ -139,6 +140,7 @@ def fold(total: Money, facts: Sequence[KnownFact], doc: DocStatus | None) -> Sta
         paid=paid,
         due=due,
         refunded=refunded,
+        excess=max(paid - refunded - owed, zero),
         paid_at=last.at if last and settled else None,
         method=last.method if last else None,
         transaction_id=last.transaction_id if last else None,

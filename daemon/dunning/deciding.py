@@ -97,7 +97,7 @@ def _opening(debt: Debt, moment: Moment) -> Opened | None:
 def _weigh(debt: Debt, person: Person, rules: DunningRules, moment: Moment) -> _Weight:
     now = ServiceStatus(person.status) if person.status is not ServiceStatus.CLOSED else ACTIVE
     keeps = min(debt.level, now, key=lambda status: status.rank)
-    if debt.status is PaymentStatus.IN_FLIGHT:
+    if debt.status is PaymentStatus.IN_FLIGHT or debt.covered:
         keeps = ACTIVE
     step = _ripe(debt, person, rules, moment)
     wants = max(debt.level, step.status if step else ACTIVE, key=lambda status: status.rank)

@@ -62,8 +62,8 @@ class Done:
 @dataclass(frozen=True, slots=True)
 class Debt:
     """An invoice as far as service goes. `due_on` is the later of our date and the provider's. `ignored`
-    says why the service does not follow it. Episode 0: it was never overdue; `reopened`: it was settled
-    since its episode began."""
+    says why the service does not follow it, `covered` that the customer's money elsewhere pays for it.
+    Episode 0: it was never overdue; `reopened`: it was settled since its episode began."""
 
     invoice_id: str
     number: str
@@ -72,6 +72,7 @@ class Debt:
     due_on: date
     view: View
     ignored: str | None = None
+    covered: str | None = None
     episode: int = 0
     since_on: date | None = None
     is_open: bool = False

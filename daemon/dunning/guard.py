@@ -30,6 +30,8 @@ def obstacle(debt: Debt, moment: Moment) -> Obstacle | None:
     contrary."""
     if debt.status in _UNSURE:
         return Obstacle(*_UNSURE[debt.status])
+    if debt.covered:
+        return Obstacle("credit", debt.covered)
     if moment.paused is not None:
         return Obstacle(*moment.paused)
     if moment.trusting:

@@ -177,6 +177,13 @@ def unsettled(customer_ids: Sequence[str]) -> list[records.Invoice]:
     return list(records.Invoice.select(where, order=(Invoice.due_on, Invoice.id)))
 
 
+def overpaid(tenant_id: str, customer_ids: Sequence[str]) -> list[records.Invoice]:
+    """Their invoices on which more was paid than was owed, the one due first first."""
+    where = (Invoice.tenant_id == tenant_id) & (Invoice.payment_status == PaymentStatus.OVERPAID.value)
+    where &= Invoice.customer_id.in_(list(customer_ids))
+    return list(records.Invoice.select(where, order=(Invoice.due_on, Invoice.id)))
+
+
 def debts(customer_ids: Sequence[str]) -> dict[str, Debt]:
     """By invoice id: the episodes under way, and for unsettled invoices those that ended."""
     return {row.invoice_id: row for row in Debt.by("customer_id", customer_ids)}

@@ -245,6 +245,46 @@ def test_one_debt_paid_leaves_what_another_asks_for(wisp: Wisp) -> None:
     assert wisp.status(first) == "warned"
 
 
+def test_who_paid_another_invoice_twice_owes_nothing_and_is_not_cut_off(wisp: Wisp) -> None:
+    """The money is there, on the wrong invoice."""
+    link = wisp.an_invoice()
+    other = wisp.an_invoice(wisp.customer_of(link), due="2026-03-01")
+    for _twice in range(2):
+        wisp.account.pays(other.external_id or "")
+    wisp.reads()
+
+    wisp.days("2026-03-10", "2026-04-10")
+
+    assert wisp.status(link) == "active"
+    assert wisp.held() == ["credit"]
+    assert "service.throttled" not in wisp.types(link)
+
+
+def test_who_was_cut_off_and_pays_another_invoice_twice_is_restored(wisp: Wisp) -> None:
+    link = suspended(wisp)
+    other = wisp.an_invoice(wisp.customer_of(link), due="2026-05-01")
+    for _twice in range(2):
+        wisp.account.pays(other.external_id or "")
+    wisp.at("2026-03-30 10:30")
+    wisp.reads()
+    wisp.goes_on()
+
+    assert wisp.status(link) == "active"
+
+
+def test_what_was_paid_too_much_covers_one_debt_and_no_second_one(wisp: Wisp) -> None:
+    link = suspended(wisp)
+    customer = wisp.customer_of(link)
+    wisp.an_invoice(customer, due="2026-03-09")
+    wisp.days("2026-03-31", "2026-03-31")
+    other = wisp.an_invoice(customer, due="2026-05-01")
+    for _twice in range(2):
+        wisp.account.pays(other.external_id or "")
+    wisp.days("2026-04-01", "2026-05-20")
+
+    assert wisp.status(link) == "suspended"
+
+
 # --- the guard ----------------------------------------------------------------------------------------
 
 
@@ -417,8 +457,8 @@ def test_a_webhook_that_came_while_the_provider_was_asked_is_no_old_news(wisp: W
     wisp.days("2026-03-10", "2026-03-18")
     wisp.at("2026-03-19 10:00")
     wisp.run()
-    calls = iter([lambda: None, lambda: a_used_webhook(wisp, link)])  # the feed, then the read
-    wisp.account.before_each = lambda: next(calls)()
+    calls = iter([False, True])  # the feed, then the read
+    wisp.account.before_each = lambda: a_used_webhook(wisp, link) if next(calls) else None
     wisp.reads()
     wisp.account.before_each = None
 

@@ -3,8 +3,8 @@ a batch, however many invoices were ever billed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,8 @@ from daemon.house import House
 from daemon.model import DocStatus, IntegrationState, PaymentStatus, SyncState
 from daemon.model.dunning import DunningRules, ServiceStatus, StandingKind
 from daemon.money import Money
-from daemon.store import customers, integrations, invoices, links, meta, records, service, standings
+from daemon.reconcile import fold
+from daemon.store import changes, customers, integrations, invoices, links, meta, records, service, standings
 from daemon.store.records import Customer, Integration, Invoice, Link, Tenant
 from daemon.store.service import Step
 
@@ -82,6 +83,8 @@ def gather(ground: Ground, customer_ids: Sequence[str]) -> Gathered:
     mine: dict[str, list[Debt]] = {}
     for invoice in found.values():
         mine.setdefault(invoice.customer_id, []).append(reader.debt(invoice))
+    for customer_id, credits_ in _credits(ground.tenant.id, list(mine)).items():
+        mine[customer_id] = list(_set_off(mine[customer_id], credits_))
     people = [
         Person(
             row.id,
@@ -93,6 +96,30 @@ def gather(ground: Ground, customer_ids: Sequence[str]) -> Gathered:
     ]
     asked = frozenset(reader.asked)
     return Gathered(rows, people, at, service.held_of(customer_ids), asked)
+
+
+def _credits(tenant_id: str, customer_ids: Sequence[str]) -> dict[str, dict[str, list[tuple[str, Money]]]]:
+    """By customer and currency: on which invoice (its number) how much too much was paid."""
+    rows = service.overpaid(tenant_id, customer_ids)
+    facts = changes.facts_of([row.id for row in rows])
+    found: dict[str, dict[str, list[tuple[str, Money]]]] = {}
+    for row in rows:
+        over = fold(Money(row.total_minor, row.currency), facts.get(row.id, ()), None).excess
+        found.setdefault(row.customer_id, {}).setdefault(row.currency, []).append((row.number, over))
+    return found
+
+
+def _set_off(debts: Sequence[Debt], credits_: Mapping[str, list[tuple[str, Money]]]) -> Iterator[Debt]:
+    """The oldest debts first, as far as what was paid too much covers them whole."""
+    left = {name: Money.total((over for _number, over in them), name) for name, them in credits_.items()}
+    for debt in debts:
+        name = debt.due.currency
+        if name in left and debt.is_owed and debt.ignored is None and debt.due <= left[name]:
+            left[name] -= debt.due
+            numbers = ", ".join(number for number, _over in credits_[name])
+            yield replace(debt, covered=f"as much was paid too much on {numbers}: set it off at the provider")
+        else:
+            yield debt
 
 
 class _Reader:
