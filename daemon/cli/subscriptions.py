@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,15 +12,9 @@ from daemon.cli.context import desk_of
 from daemon.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from daemon.cli.context import Desk
     from daemon.store.recurring import Subscription
 
 Name = Annotated[str, typer.Argument(metavar="SUBSCRIPTION", help="Reference or id.")]
-UNHELD: dict[str, Any] = {"fault_code": None, "fault_text": None, "fault_at": None}
-"""It waits for nobody any more; what still keeps it from being billed is said again by the next run."""
-
 On = Annotated[str, typer.Option("--on", metavar="YYYY-MM-DD", help="Else the tenant's today.")]
 
 
@@ -110,14 +104,11 @@ def unsubscribe(
     as_json: output.Json = False,
 ) -> None:
     """End a subscription. What was billed stays as it is."""
+    from daemon.jobs import adjusting
 
-    def changes(row: Subscription, today: date) -> dict[str, Any]:
-        last = day("on", on) if on else today
-        if last < row.start_on:
-            raise InvalidInput("WB-INPUT", f"on: it starts on {row.start_on} only", field="on")
-        return {"ends_on": last} | UNHELD
-
-    row = _change(desk_of(ctx), tenant, name, "subscription.ended", changes)
+    desk = desk_of(ctx)
+    last = day("on", on) if on else None
+    row = adjusting.end(desk.house, desk.tenant(tenant), name, on=last, actor=desk.actor)
     ends_on = row.ends_on or row.start_on
     billed = row.next_on - timedelta(days=1)
     if billed > ends_on:
@@ -131,11 +122,10 @@ def pause(
     ctx: typer.Context, name: Name, *, tenant: output.Tenant = None, as_json: output.Json = False
 ) -> None:
     """Bill nothing until it is resumed. The days between are never billed."""
+    from daemon.jobs import adjusting
 
-    def changes(row: Subscription, today: date) -> dict[str, Any]:
-        return {"paused_on": row.paused_on or today} | UNHELD
-
-    row = _change(desk_of(ctx), tenant, name, "subscription.paused", changes)
+    desk = desk_of(ctx)
+    row = adjusting.pause(desk.house, desk.tenant(tenant), name, actor=desk.actor)
     _show_one(
         row, as_json, f"Subscription {row.reference} is paused; it is billed to {_before(row.next_on)}."
     )
@@ -150,13 +140,11 @@ def resume(
     as_json: output.Json = False,
 ) -> None:
     """Bill again, from this day on."""
+    from daemon.jobs import adjusting
 
-    def changes(row: Subscription, today: date) -> dict[str, Any]:
-        if row.paused_on is None:
-            raise InvalidInput("WB-INPUT", f"{row.reference} is not paused")
-        return {"paused_on": None, "next_on": max(row.next_on, day("on", on) if on else today)} | UNHELD
-
-    row = _change(desk_of(ctx), tenant, name, "subscription.resumed", changes)
+    desk = desk_of(ctx)
+    first = day("on", on) if on else None
+    row = adjusting.resume(desk.house, desk.tenant(tenant), name, on=first, actor=desk.actor)
     _show_one(row, as_json, f"Subscription {row.reference} is billed from {row.next_on} on.")
 
 
@@ -169,14 +157,10 @@ def skip(
     as_json: output.Json = False,
 ) -> None:
     """Never bill the days before this one. They were billed elsewhere, or are given away."""
+    from daemon.jobs import adjusting
 
-    def changes(row: Subscription, _today: date) -> dict[str, Any]:
-        next_on = day("to", to)
-        if next_on <= row.next_on:
-            raise InvalidInput("WB-INPUT", f"to: it is billed from {row.next_on} on anyway", field="to")
-        return {"next_on": next_on} | UNHELD
-
-    row = _change(desk_of(ctx), tenant, name, "subscription.skipped", changes)
+    desk = desk_of(ctx)
+    row = adjusting.skip(desk.house, desk.tenant(tenant), name, to=day("to", to), actor=desk.actor)
     _show_one(row, as_json, f"Subscription {row.reference} is billed from {row.next_on} on.")
 
 
@@ -192,51 +176,25 @@ def adjust(
     as_json: output.Json = False,
 ) -> None:
     """Change quantity or price. For every period that is not billed yet."""
-    from daemon.jobs.subscribing import own_price
-    from daemon.store import plans
+    from daemon.jobs import adjusting
 
     if (quantity is None and amount is None and not plan_price) or (plan_price and amount is not None):
         raise InvalidInput("WB-INPUT", "say what to change: --quantity, --amount or --plan-price")
-    if tax is not None and amount is None:
-        raise InvalidInput("WB-INPUT", "tax: there is no amount that it is on", field="tax")
-
-    def changes(row: Subscription, _today: date) -> dict[str, Any]:
-        changed: dict[str, Any] = {} if quantity is None else {"quantity": quantity}
-        if plan_price:
-            changed |= {"net_minor": None, "tax_minor": None}
-        if amount is not None:
-            price = own_price(plans.get(row.tenant_id, row.plan_id), amount, tax)
-            changed |= {"net_minor": price.net.minor, "tax_minor": price.tax.minor}
-        return changed
-
-    row = _change(desk_of(ctx), tenant, name, "subscription.adjusted", changes)
+    desk = desk_of(ctx)
+    row = adjusting.adjust(
+        desk.house,
+        desk.tenant(tenant),
+        name,
+        quantity=quantity,
+        amount=amount,
+        tax=tax,
+        plan_price=plan_price,
+        actor=desk.actor,
+    )
     _show_one(row, as_json, f"Subscription {row.reference} is changed, for what is not billed yet.")
 
 
 # --- shared -------------------------------------------------------------------------------------------
-
-
-def _change(
-    desk: Desk,
-    tenant: str | None,
-    name: str,
-    action: str,
-    changes: Callable[[Subscription, date], dict[str, Any]],
-) -> Subscription:
-    """Read and changed in one transaction, while nobody bills."""
-    from daemon.jobs.intake import today_of
-    from daemon.store import billing
-    from daemon.store import subscriptions as rows
-
-    owner = desk.tenant(tenant)
-
-    def work() -> Subscription:
-        billing.take_turns(owner.id)
-        row = rows.get(owner.id, name)
-        made = changes(row, today_of(owner, desk.now))
-        return rows.change(row, made, action=action, actor=desk.actor, now=desk.now)
-
-    return desk.write(action, work)
 
 
 def _before(next_on: date) -> date:

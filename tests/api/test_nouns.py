@@ -233,3 +233,22 @@ def test_a_customer_is_subscribed_paused_resumed_and_leaves(office: Office) -> N
     assert office.post(f"{path}/end", {"on": "2026-03-09"}, status=200)["state"] == "ended"
     assert len(office.get("/api/subscriptions?plan=home&customer=C-1")["subscriptions"]) == 1
     assert office.get("/api/plans")["plans"][0]["subscriptions"] == 0
+
+
+# --- what is changed of a subscription ------------------------------------------------------------------
+
+
+def test_days_are_skipped_and_quantity_and_price_adjusted(office: Office) -> None:
+    office.post("/api/plans", PLAN)
+    made = office.post("/api/subscriptions", {"customer": "ref:C-1", "plan": "ref:home"})
+    path = f"/api/subscriptions/{made['id']}"
+    assert office.post(f"{path}/skip", {"to": "2026-05-01"}, status=200)["nextOn"] == "2026-05-01"
+    assert office.ask("POST", f"{path}/skip", {"to": "2026-05-01"}).json["field"] == "to"
+
+    own = {"quantity": 3, "amount": "20.00", "tax": "2.00"}
+    adjusted = office.post(f"{path}/adjust", own, status=200)
+    assert (adjusted["quantity"], adjusted["price"]) == (3, "22.00")
+    assert office.post(f"{path}/adjust", {"planPrice": True}, status=200)["price"] is None
+    for nonsense in ({}, {"tax": "1.00", "quantity": 1}, {"amount": "1.00", "planPrice": True}):
+        assert office.ask("POST", f"{path}/adjust", nonsense).status == 422
+    assert office.get(path)["quantity"] == 3

@@ -10,6 +10,7 @@ from daemon.store.tokens import Role
 from daemon.web.api import given
 from daemon.web.api.dunning import CloseGiven, HoldGiven, PromiseGiven
 from daemon.web.api.endpoints import EndpointGiven, ResendGiven
+from daemon.web.api.plans import AdjustGiven, SkipGiven
 from daemon.web.api.portal import PortalSessionGiven
 from daemon.web.api.routing import Route
 from daemon.web.api.tickets import MessageGiven, TicketGiven
@@ -112,6 +113,8 @@ BODIES: Mapping[type[given.Given], dict[str, Any]] = {
         "label": "The platform",
         "after": 0,
     },
+    SkipGiven: {"to": "2026-05-01"},
+    AdjustGiven: {"quantity": 2, "amount": "20.00", "tax": "2.00", "planPrice": False},
     ResendGiven: {"first": 1, "last": 2, "failed": False},
     PortalSessionGiven: {"page": "service"},
     given.Nothing: {},

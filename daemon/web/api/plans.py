@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
-from daemon.errors import InvalidInput, NotFound
-from daemon.jobs import subscribing
-from daemon.jobs.intake import today_of
+from pydantic import Field
+
+from daemon.errors import NotFound
+from daemon.jobs import adjusting, subscribing
+from daemon.jobs.intake import Amount, today_of
 from daemon.money import Money
 from daemon.store import billing, customers, plans, subscriptions
 from daemon.store.recurring import Plan, Subscription
 from daemon.web.api import given, roles, shown
 from daemon.web.api.etags import etag
+from daemon.web.api.given import Day, Given
 from daemon.web.api.routing import Answer, Request, Route
 
 ROOT = "/api/plans"
 ONE = f"{ROOT}/{{planId}}"
 SUBSCRIPTIONS = "/api/subscriptions"
 SUBSCRIPTION = f"{SUBSCRIPTIONS}/{{subscriptionId}}"
-UNHELD: dict[str, Any] = {"fault_code": None, "fault_text": None, "fault_at": None}
+
+
+class SkipGiven(Given):
+    """`to`: the first day to be billed again."""
+
+    to: Day
+
+
+class AdjustGiven(Given):
+    """`amount` and `tax`: a price of its own, for a whole period; `planPrice`: the plan's again."""
+
+    quantity: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    amount: Amount | None = None
+    tax: Amount | None = None
+    plan_price: bool = False
 
 
 def add(request: Request) -> Answer:
@@ -146,32 +162,23 @@ def one_subscription(request: Request) -> Answer:
 
 
 def unsubscribe(request: Request) -> Answer:
-    on = request.given(given.On).on
-
-    def changes(row: Subscription, today: date) -> dict[str, Any]:
-        last = on or today
-        if last < row.start_on:
-            raise InvalidInput("WB-INPUT", f"on: it starts on {row.start_on} only", field="on")
-        return {"ends_on": last} | UNHELD
-
-    return _changed(request, "subscription.ended", changes)
+    return _changed(request, adjusting.end, on=request.given(given.On).on)
 
 
 def pause(request: Request) -> Answer:
-    return _changed(
-        request, "subscription.paused", lambda row, today: {"paused_on": row.paused_on or today} | UNHELD
-    )
+    return _changed(request, adjusting.pause)
 
 
 def resume(request: Request) -> Answer:
-    on = request.given(given.On).on
+    return _changed(request, adjusting.resume, on=request.given(given.On).on)
 
-    def changes(row: Subscription, today: date) -> dict[str, Any]:
-        if row.paused_on is None:
-            raise InvalidInput("WB-INPUT", f"{row.reference} is not paused")
-        return {"paused_on": None, "next_on": max(row.next_on, on or today)} | UNHELD
 
-    return _changed(request, "subscription.resumed", changes)
+def skip(request: Request) -> Answer:
+    return _changed(request, adjusting.skip, to=request.given(SkipGiven).to)
+
+
+def adjust(request: Request) -> Answer:
+    return _changed(request, adjusting.adjust, **request.given(AdjustGiven).told())
 
 
 def _subscription(request: Request) -> Subscription:
@@ -182,19 +189,9 @@ def _subscription(request: Request) -> Subscription:
     return row
 
 
-def _changed(
-    request: Request, action: str, changes: Callable[[Subscription, date], dict[str, Any]]
-) -> Answer:
-    """Read and changed in one transaction, while nobody bills."""
-    there = _subscription(request)
-
-    def work() -> Subscription:
-        billing.take_turns(request.tenant.id)
-        row = subscriptions.get(request.tenant.id, there.id)
-        made = changes(row, today_of(request.tenant, request.now))
-        return subscriptions.change(row, made, action=action, actor=request.actor, now=request.now)
-
-    return Answer(_subscriptions([request.write(action, work)])[0])
+def _changed(request: Request, work: Callable[..., Subscription], **told: Any) -> Answer:
+    row = work(request.house, request.tenant, _subscription(request).id, actor=request.actor, **told)
+    return Answer(_subscriptions([row])[0])
 
 
 def _subscriptions(rows: list[Subscription]) -> list[shown.SubscriptionShown]:
@@ -292,4 +289,6 @@ ROUTES = (
     _acting("end", unsubscribe, "End it with a day", given.On),
     _acting("pause", pause, "Bill nothing until it is resumed", given.Nothing),
     _acting("resume", resume, "Bill again from a day on", given.On),
+    _acting("skip", skip, "Never bill the days before this one", SkipGiven),
+    _acting("adjust", adjust, "Change quantity or price, for what is not billed yet", AdjustGiven),
 )
