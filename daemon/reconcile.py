@@ -260,11 +260,18 @@ _NOTHING_OWED = (
 )
 
 
+def _owed_nothing(known: Known) -> bool:
+    """While a payment is disputed it counts as paid; what the dispute takes is owed again."""
+    if known.status is PaymentStatus.DISPUTED:
+        return fold(known.total, known.facts, known.doc_status).due.minor == 0
+    return known.status in _NOTHING_OWED
+
+
 def _alarming(known: Known, observation: Observation, after: Standing) -> str | None:
     """Bad news that is rare: worth a second look before it is believed."""
     if observation.status is DocStatus.MISSING and known.doc_status is not DocStatus.MISSING:
         return "missing"
-    if known.status in _NOTHING_OWED and after.due.minor > 0:
+    if _owed_nothing(known) and after.due.minor > 0:
         return "reopened"
     if after.status is PaymentStatus.VOID and known.status is not PaymentStatus.VOID:
         return "void"

@@ -282,6 +282,24 @@ def test_a_debt_that_comes_back_from_the_closed_asks_for_a_second_look(doc: DocS
     assert (change.standing.status, change.alarming) == (P.OPEN, "reopened")
 
 
+def test_a_dispute_that_is_lost_owes_anew_and_asks_for_a_second_look() -> None:
+    held = follow(known(), seen(paid(4500), fact(K.DISPUTE, 4500), doc=D.PAID))
+
+    change = decide(held, seen(paid(4500), fact(K.REVERSAL, 4500, reverses=K.PAYMENT)))
+
+    assert change is not None
+    assert (change.standing.status, change.alarming) == (P.OPEN, "reopened")
+
+
+def test_a_dispute_of_a_part_that_ends_owes_no_more_than_before() -> None:
+    held = follow(known(), seen(paid(2000), fact(K.DISPUTE, 2000)))
+
+    change = decide(held, seen(paid(2000)))
+
+    assert change is not None
+    assert (change.standing.status, change.alarming) == (P.PARTIALLY_PAID, None)
+
+
 def test_a_void_asks_for_a_second_look() -> None:
     change = decide(known(), seen(doc=D.VOID))
 
