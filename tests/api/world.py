@@ -114,7 +114,7 @@ BODIES: Mapping[type[given.Given], dict[str, Any]] = {
         "after": 0,
     },
     SkipGiven: {"to": "2026-05-01"},
-    AdjustGiven: {"quantity": 2, "amount": "20.00", "tax": "2.00", "planPrice": False},
+    AdjustGiven: {"quantity": 2, "amount": "20.00", "tax": "0", "planPrice": False},
     ResendGiven: {"first": 1, "last": 2, "failed": False},
     PortalSessionGiven: {"page": "service"},
     given.Nothing: {},
