@@ -117,9 +117,10 @@ class IntegrationGate:
             self._clock.wait(max(pause_s, SHORTEST_S), self._stop)
             waited_s += pause_s
 
-    def leave(self, scope: str, *, ok: bool) -> None:
+    def leave(self, scope: str, *, ok: bool | None) -> None:
         with self._lock:
-            self._breaker = self._breaker.after(ok, self._clock.now())
+            if ok is not None:
+                self._breaker = self._breaker.after(ok, self._clock.now())
             self._probing = False
             self._in_flight -= 1
 

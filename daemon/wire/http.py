@@ -94,7 +94,7 @@ class HttpWire:
             raise Unreachable(f"the address of {self.party} is not a URL", party=self.party) from error
         self._gate.enter(scope)
         if not depart(self._clock.monotonic()):
-            self._gate.leave(scope, ok=True)
+            self._gate.leave(scope, ok=None)
             raise Throttled("held up for too long; nothing was sent", party=self.party, retry_after=1)
         ok = False
         try:

@@ -34,8 +34,8 @@ class Gate(Protocol):
         open) or Stopping."""
         ...
 
-    def leave(self, scope: str, *, ok: bool) -> None:
-        """`ok` is False for silence, 5xx and 429."""
+    def leave(self, scope: str, *, ok: bool | None) -> None:
+        """`ok` is False for silence, 5xx and 429; None where nothing was sent, which says nothing."""
         ...
 
     def told(self, name: str, remaining: float, resets_in_s: float | None = None) -> None:

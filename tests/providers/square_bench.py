@@ -35,7 +35,7 @@ class OpenGate:
     def enter(self, scope: str) -> None:
         self.scopes[scope] += 1
 
-    def leave(self, scope: str, *, ok: bool) -> None: ...
+    def leave(self, scope: str, *, ok: bool | None) -> None: ...
 
 
 class Network(httpx.BaseTransport):

@@ -18,7 +18,7 @@ def a_gate(clock: FrozenClock, *limits: Limit, stop: threading.Event | None = No
     return IntegrationGate(party="memory", limits=limits, clock=clock, stop=stop or threading.Event())
 
 
-def call(gate: IntegrationGate, *, ok: bool = True) -> None:
+def call(gate: IntegrationGate, *, ok: bool | None = True) -> None:
     gate.enter("")
     gate.leave("", ok=ok)
 
@@ -80,6 +80,20 @@ def test_after_the_pause_one_probe_goes_first_and_alone() -> None:
 
     call(gate)
     assert gate.closed is None
+
+
+def test_a_probe_of_which_nothing_was_sent_says_nothing_and_leaves_the_next_to_try() -> None:
+    clock = FrozenClock()
+    gate = a_gate(clock)
+    for _ in range(10):
+        call(gate, ok=False)
+    clock.move(60)
+
+    call(gate, ok=None)
+
+    call(gate, ok=False)
+    with pytest.raises(Throttled):
+        gate.enter("")
 
 
 def test_what_a_gate_counted_is_taken_over_by_the_next_holder() -> None:

@@ -50,7 +50,7 @@ class OpenGate:
     def enter(self, scope: str) -> None:
         pass
 
-    def leave(self, scope: str, *, ok: bool) -> None:
+    def leave(self, scope: str, *, ok: bool | None) -> None:
         pass
 
     def told(self, name: str, remaining: float, resets_in_s: float | None = None) -> None:
