@@ -34,6 +34,7 @@ MODULES = (
     "integrations",
     "preview",
     "authorize",
+    "switching",
     "invoices",
     "papers",
     "plans",

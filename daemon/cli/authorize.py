@@ -36,6 +36,9 @@ def authorize(
     settings: Annotated[
         str, typer.Option(metavar="JSON", help="The provider's settings, without secrets.")
     ] = "",
+    beside: Annotated[
+        str | None, typer.Option(metavar="INTEGRATION", help="Stand by for that one, until `switch`.")
+    ] = None,
     paste: Annotated[
         str | None,
         typer.Option(metavar="URL or -", help="Where the browser was sent back to, if that is not us."),
@@ -57,6 +60,7 @@ def authorize(
         raise InvalidInput("WB-INPUT", "say which provider: wispbill integrations authorize quickbooks")
     else:
         asked = {"customer": customer, "app": app, "label": label, "settings": settings, "tenant": tenant}
+        asked["beside"] = beside
         _begin(desk, provider, asked, as_json)
 
 
@@ -64,6 +68,7 @@ def _begin(desk: Desk, provider: str, asked: dict[str, Any], as_json: bool) -> N
     from daemon import connect
     from daemon.app import read_settings
     from daemon.cli.given import as_document
+    from daemon.connect import switching
     from daemon.providers import provider_class
     from daemon.store import apps, customers
 
@@ -74,15 +79,17 @@ def _begin(desk: Desk, provider: str, asked: dict[str, Any], as_json: bool) -> N
     if settings:
         read_settings(provider, settings)
     owner = desk.tenant(asked["tenant"])
-    who = asked["customer"]
+    who, beside = asked["customer"], asked["beside"]
+    customer_id = customers.get(owner.id, who).id if who else None
     link = connect.begin(
         desk.open(),
         apps.choose(kind.name, asked["app"]),
         tenant_id=owner.id,
-        customer_id=customers.get(owner.id, who).id if who else None,
+        customer_id=customer_id,
         label=asked["label"] or kind.label,
         settings=settings,
         actor=desk.actor,
+        beside=switching.beside(owner.id, beside, customer_id) if beside else None,
     )
     if as_json:
         output.document({"url": link.url, "state": link.state, "expires_at": link.expires_at})

@@ -12,6 +12,8 @@ import typer
 from daemon.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from daemon.cli.context import Desk
+    from daemon.connect.accounts import NewAccount
     from daemon.model import AccountInfo, Mode
     from daemon.providers.base import Credentials, Provider
 
@@ -62,23 +64,42 @@ def is_secret(annotation: Any) -> bool:
     return annotation is SecretStr or SecretStr in getattr(annotation, "__args__", ())
 
 
-def mode_of(credentials: Credentials, wanted: Mode | None) -> Mode:
-    """The mode that the credentials are of, or the one wanted where they do not tell; raises InvalidInput
-    where another one is wanted, or nobody says."""
-    found = credentials.mode or wanted
-    if found is None:
-        raise InvalidInput(
-            "WB-CREDENTIALS-MODE",
-            "these credentials do not tell whether they are live: give --mode live or --mode sandbox",
-            field="mode",
-        )
-    if wanted is not None and wanted is not found:
-        raise InvalidInput(
-            "WB-CREDENTIALS-MODE",
-            f"these credentials are for {found.value}, and {wanted.value} was asked for",
-            field="mode",
-        )
-    return found
+def adapter_of(
+    desk: Desk,
+    provider: str,
+    document: dict[str, Any],
+    wanted: Mode | None,
+    settings: dict[str, Any],
+    *,
+    base_url: str | None = None,
+) -> Provider:
+    """The adapter of credentials that are not stored yet. Raises InvalidInput."""
+    from daemon.app import read_credentials
+    from daemon.connect import accounts
+
+    mode = accounts.mode_of(read_credentials(provider, document), wanted)
+    return desk.house.providers.build(provider, document, settings=settings, mode=mode, base_url=base_url)
+
+
+def new_account(
+    desk: Desk,
+    kind: type[Provider],
+    document: dict[str, Any] | None,
+    mode: Mode | None,
+    *,
+    tenant_id: str,
+    customer_id: str | None,
+    settings: dict[str, Any],
+) -> tuple[NewAccount, Provider]:
+    """An account, tested, with its (closed) adapter; what is not given is prompted for. Raises InvalidInput
+    or RemoteError."""
+    from daemon.connect.accounts import NewAccount
+
+    if document is None:
+        document = prompted(kind.credentials)
+    adapter = adapter_of(desk, kind.name, document, mode, settings)
+    account = tested(adapter)
+    return NewAccount(tenant_id, customer_id, kind, document, account, settings), adapter
 
 
 def tested(provider: Provider) -> AccountInfo:

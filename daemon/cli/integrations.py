@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -49,78 +50,35 @@ def add(
     settings: Annotated[
         str, typer.Option(metavar="JSON", help="The provider's settings, without secrets.")
     ] = "",
+    beside: Annotated[
+        str | None, typer.Option(metavar="INTEGRATION", help="Stand by for that one, until `switch`.")
+    ] = None,
     tenant: output.Tenant = None,
     as_json: output.Json = False,
 ) -> None:
     """Connect an account: read its credentials, test them, seal them."""
-    from daemon import app as wiring
     from daemon.cli.given import as_document
+    from daemon.connect import accounts, switching
     from daemon.providers import provider_class
+    from daemon.store import customers
 
     kind = provider_class(provider)
-    provider = kind.name  # an alias is not stored
     if kind.oauth is not None and not kind.mints:
         raise InvalidInput(
-            "WB-INPUT", f"{kind.label} is connected by consent: wispbill integrations authorize {provider}"
+            "WB-INPUT", f"{kind.label} is connected by consent: wispbill integrations authorize {kind.name}"
         )
-    document = credentials.given(source)
-    if document is None:
-        document = credentials.prompted(kind.credentials)
-    found = credentials.mode_of(wiring.read_credentials(provider, document), mode)
     own = as_document(settings, "--settings") if settings else {}
     desk = desk_of(ctx)
     owner = desk.tenant(tenant)
-    adapter = desk.house.providers.build(provider, document, settings=own, mode=found, base_url=None)
-    account = credentials.tested(adapter)
-    row = _store(
-        desk,
-        owner,
-        kind.label,
-        document,
-        account,
-        customer=customer,
-        label=label,
-        provider=provider,
-        settings=own,
+    customer_id = customers.get(owner.id, customer).id if customer else None
+    stands_by = switching.beside(owner.id, beside, customer_id) if beside else None
+    new, _adapter = credentials.new_account(
+        desk, kind, credentials.given(source), mode, tenant_id=owner.id, customer_id=customer_id, settings=own
     )
-    _tell(row, as_json, f"{kind.label} ({row.mode}) is {row.state}: {row.id}")
+    row = accounts.connect(desk.house, replace(new, label=label), actor=desk.actor, beside=stands_by)
+    said = f"stands by for {row.follows_id}" if stands_by else f"is {row.state}"
+    _tell(row, as_json, f"{kind.label} ({row.mode}) {said}: {row.id}")
     _advise(row)
-
-
-def _store(
-    desk: Desk,
-    owner: records.Tenant,
-    title: str,
-    document: dict[str, Any],
-    account: Any,
-    *,
-    customer: str | None,
-    label: str,
-    provider: str,
-    settings: dict[str, Any],
-) -> records.Integration:
-    from daemon.store import customers, integrations
-    from daemon.store.secrets import CREDENTIALS
-
-    def work() -> records.Integration:
-        row = integrations.add(
-            tenant_id=owner.id,
-            customer_id=customers.get(owner.id, customer).id if customer else None,
-            provider=provider,
-            mode=account.mode.value,
-            label=label or title,
-            settings=settings,
-            account=account,
-            base_url=None,
-            pace=desk.settings.pull.pace,
-            actor=desk.actor,
-            now=desk.now,
-            entropy=desk.house.entropy,
-        )
-        desk.house.safe.put(row, CREDENTIALS, document)
-        return row
-
-    return desk.write("integrations.add", work, wake="push")
 
 
 @group.command("list")
@@ -151,7 +109,7 @@ def show(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> Non
     from daemon.cli import shapes
     from daemon.store import integrations
 
-    row = _named(desk_of(ctx), name)
+    row = named(desk_of(ctx), name)
     shape = shapes.integration(row, integrations.count_by_state([row.id])[row.id])
     if as_json:
         output.document(shape)
@@ -162,17 +120,12 @@ def show(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> Non
 @group.command("test")
 def test(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> None:
     """Test the connection. An integration that waited for that becomes active."""
-    from daemon.store import integrations
+    from daemon.connect import accounts
 
     desk = desk_of(ctx)
-    row = _named(desk, name)
+    row = named(desk, name)
     account = credentials.tested(desk.house.providers(row))
-    desk.write(
-        "integrations.test",
-        lambda: integrations.tested(row, account, now=desk.now, actor=desk.actor),
-        wake="push",
-    )
-    row = integrations.get(None, row.id)
+    row = accounts.tested(desk.house, row, account, actor=desk.actor)
     _tell(row, as_json, f"It is {row.state}.")
     _advise(row)
 
@@ -182,34 +135,20 @@ def rotate(
     ctx: typer.Context, name: Name, *, source: credentials.Source = None, as_json: output.Json = False
 ) -> None:
     """Replace the credentials by others of the same account. What waited for that goes out."""
-    from daemon import app as wiring
+    from daemon.connect import accounts
     from daemon.providers import provider_class
-    from daemon.store import integrations
-    from daemon.store.secrets import CREDENTIALS
 
     document = credentials.given(source)
     desk = desk_of(ctx)
-    row = _named(desk, name)
-    if row.state == S.REMOVED:
-        raise InvalidInput("WB-INPUT", "it is removed; connect the account anew")
-    if row.grant_id is not None:
-        raise InvalidInput("WB-INPUT", f"it works by consent: wispbill integrations authorize {row.provider}")
+    row = named(desk, name)
+    accounts.insist_on_keys(row)
     if document is None:
         document = credentials.prompted(provider_class(row.provider).credentials)
-    mode = credentials.mode_of(wiring.read_credentials(row.provider, document), Mode(row.mode))
-    adapter = desk.house.providers.build(
-        row.provider, document, settings=row.settings, mode=mode, base_url=row.base_url
+    adapter = credentials.adapter_of(
+        desk, row.provider, document, Mode(row.mode), row.settings, base_url=row.base_url
     )
     account = credentials.tested(adapter)
-
-    def work() -> None:
-        integrations.tested(row, account, now=desk.now, actor=desk.actor)
-        integrations.update(row.id, resume_at=None)
-        desk.house.safe.put(row, CREDENTIALS, document)
-        _audit(desk, row, "integration.rotated", {"account": account.account_id})
-
-    desk.write("integrations.rotate", work, wake="push")
-    row = integrations.get(None, row.id)
+    row = accounts.rotate(desk.house, row, document, account, row.settings, actor=desk.actor)
     _tell(row, as_json, f"The credentials are replaced; it is {row.state}.")
     _advise(row)
 
@@ -217,13 +156,21 @@ def rotate(
 @group.command("pause")
 def pause(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> None:
     """Stop pushing and pulling until `resume`."""
-    _move(ctx, name, S.PAUSED, (S.ACTIVE, S.TESTING), as_json)
+    from daemon.connect import accounts
+
+    desk = desk_of(ctx)
+    row = accounts.pause(desk.house, named(desk, name), actor=desk.actor)
+    _tell(row, as_json, f"It is {row.state}.")
 
 
 @group.command("resume")
 def resume(ctx: typer.Context, name: Name, *, as_json: output.Json = False) -> None:
     """Go on after `pause`."""
-    _move(ctx, name, S.ACTIVE, (S.PAUSED,), as_json)
+    from daemon.connect import accounts
+
+    desk = desk_of(ctx)
+    row = accounts.resume(desk.house, named(desk, name), actor=desk.actor)
+    _tell(row, as_json, f"It is {row.state}.")
 
 
 @group.command("remove")
@@ -238,24 +185,10 @@ def remove(
 ) -> None:
     """Drain it, then forget its secrets. Nothing new goes there; its open invoices are followed to their
     end."""
-    from daemon.store import grants, integrations, links
+    from daemon.connect import accounts
 
     desk = desk_of(ctx)
-    row = _named(desk, name)
-
-    def work() -> None:
-        at_once = force or links.all_closed(row.id)
-        state = S.REMOVED if at_once else S.DRAINING
-        integrations.set_state(row, state, now=desk.now, actor=desk.actor)
-        if at_once:
-            desk.house.safe.destroy(row.id)
-            if row.grant_id:
-                grants.abandon(desk.house.safe, row.grant_id, now=desk.now)
-
-    if row.state == S.REMOVED:
-        raise InvalidInput("WB-INPUT", "it is removed already")
-    desk.write("integrations.remove", work, wake="pull")
-    row = integrations.get(None, row.id)
+    row = accounts.remove(desk.house, named(desk, name), force=force, actor=desk.actor)
     sentence = "It is removed, and its secrets are destroyed."
     if row.state == S.DRAINING:
         sentence = "It drains: its open invoices are read until they close; then its secrets are destroyed."
@@ -312,11 +245,12 @@ def webhook(
     as_json: output.Json = False,
 ) -> None:
     """Register our webhook at the provider. It then tells us at once what changes."""
-    from daemon.cli import hooks
+    from daemon.connect import hooks
 
     desk = desk_of(ctx)
-    row = _named(desk, name)
-    row = hooks.take_away(desk, row) if remove else hooks.set_up(desk, row)
+    row = named(desk, name)
+    act = hooks.take_away if remove else hooks.set_up
+    row = act(desk.house, row, actor=desk.actor)
     sentence = f"The provider tells {row.webhook_url}" if row.webhook_url else "No webhook is registered."
     _tell(row, as_json, sentence)
 
@@ -324,7 +258,7 @@ def webhook(
 # --- shared -------------------------------------------------------------------------------------------
 
 
-def _named(desk: Desk, name: str) -> records.Integration:
+def named(desk: Desk, name: str) -> records.Integration:
     from daemon.store import integrations
 
     desk.open()
@@ -338,48 +272,16 @@ def _advise(row: records.Integration) -> None:
         raise typer.Exit(1)
 
 
-def _move(
-    ctx: typer.Context, name: str, to: IntegrationState, allowed: tuple[IntegrationState, ...], as_json: bool
-) -> None:
-    from daemon.jobs.remedies import settling
-    from daemon.store import integrations
-
-    desk = desk_of(ctx)
-    row = _named(desk, name)
-    if row.state != to and row.state not in allowed:
-        command = settling(row)
-        advice = f": {command}" if command else f"; that cannot become {to.value}"
-        raise InvalidInput("WB-INPUT", f"it is {row.state.replace('_', ' ')}{advice}")
-    desk.write(
-        f"integrations.{to.value}",
-        lambda: integrations.set_state(row, to, now=desk.now, actor=desk.actor),
-        wake="push",
-    )
-    row = integrations.get(None, row.id)
-    _tell(row, as_json, f"It is {row.state}.")
-
-
 def _set(ctx: typer.Context, name: str, changes: dict[str, Any], as_json: bool) -> None:
     from daemon.app import read_settings
-    from daemon.store import integrations
+    from daemon.connect import accounts
 
     desk = desk_of(ctx)
-    row = _named(desk, name)
+    row = named(desk, name)
     if "settings" in changes:
         read_settings(row.provider, changes["settings"])
-
-    def work() -> None:
-        integrations.update(row.id, **changes)
-        _audit(desk, row, "integration.changed", {"fields": sorted(changes)})
-
-    desk.write("integrations.set", work, wake="push")
-    _tell(integrations.get(None, row.id), as_json, f"Changed: {', '.join(sorted(changes))}.")
-
-
-def _audit(desk: Desk, row: records.Integration, action: str, data: dict[str, Any]) -> None:
-    from daemon.store import audit
-
-    audit.append(row.tenant_id, actor=desk.actor, action=action, subject=row.id, data=data, now=desk.now)
+    row = accounts.change(desk.house, row, changes, actor=desk.actor)
+    _tell(row, as_json, f"Changed: {', '.join(sorted(changes))}.")
 
 
 def _tell(row: records.Integration, as_json: bool, sentence: str) -> None:

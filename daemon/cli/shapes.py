@@ -49,6 +49,8 @@ def integration(row: records.Integration, queue: Mapping[str, int] | None = None
         "provider": row.provider,
         "mode": row.mode,
         "state": row.state,
+        "duty": row.duty,
+        "follows_id": row.follows_id,
         "label": row.label,
         "account_id": row.account_id,
         "account_name": row.account_name,

@@ -213,13 +213,13 @@ def _of_refused(tenant_id: str | None) -> list[Shape]:
 def _stranded(tenant_id: str | None) -> int:
     """Invoices that no integration will take: those of tenants that have no default one. One that is
     paused, or needs something, is a problem of its own."""
-    from daemon.model import IntegrationState
+    from daemon.model.states import Duty
     from daemon.store import integrations, links, tenants
 
     served = {
         row.tenant_id
         for row in integrations.listing(tenant_id)
-        if row.customer_id is None and row.state != IntegrationState.DRAINING
+        if row.customer_id is None and row.duty == Duty.SERVES
     }
     owners = [row.id for row in tenants.everyone() if tenant_id in (None, row.id)]
     return sum(links.unassigned(owner) for owner in owners if owner not in served)

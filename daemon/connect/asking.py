@@ -35,15 +35,19 @@ def begin(
     label: str,
     settings: Document,
     actor: str,
+    beside: records.Integration | None = None,
 ) -> Link:
-    """A link for this place (the customer's own integration, or the tenant's default). Raises InvalidInput
-    where another provider is connected there, Unsupported or VaultError where the app cannot ask."""
-    there = integrations.at_place(tenant_id, customer_id)
+    """A link for this place (the customer's own integration, or the tenant's default); `beside` the one that
+    serves there it makes one that stands by. Raises InvalidInput where another provider is connected there,
+    Unsupported or VaultError where the app cannot ask."""
+    there = in_place(tenant_id, customer_id, beside.id if beside else None)
     if there is not None and there.provider != app.provider:
-        raise InvalidInput(
-            "WB-INPUT",
-            f"{there.provider} is connected there: wispbill integrations remove {there.id} makes room",
+        way = (
+            f"wispbill integrations remove {there.id} makes room"
+            if beside
+            else f"wispbill integrations authorize {app.provider} --beside {there.id} lets it stand by"
         )
+        raise InvalidInput("WB-INPUT", f"{there.provider} is connected there: {way}")
     if there is not None and there.mode != app.mode:
         raise InvalidInput("WB-CREDENTIALS-MODE", f"{there.id} is {there.mode}, the app {app.id} {app.mode}")
     oauth = desk_of(house).oauth(app)
@@ -64,9 +68,17 @@ def begin(
             actor=actor,
             now=now,
             entropy=house.entropy,
+            beside_id=beside.id if beside else None,
         ),
     )
     return Link(url, state, consent.expires_at)
+
+
+def in_place(tenant_id: str, customer_id: str | None, beside_id: str | None) -> records.Integration | None:
+    """What a consent connects anew: the integration that serves there, or that stands by."""
+    if beside_id is None:
+        return integrations.at_place(tenant_id, customer_id)
+    return integrations.standing_by(integrations.get(tenant_id, beside_id))
 
 
 def desk_of(house: House) -> TokenDesk:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from daemon.connect.asking import desk_of
+from daemon.connect.asking import desk_of, in_place
 from daemon.errors import InvalidInput, Rejected, WispbillError
 from daemon.house import House
 from daemon.model import AccountInfo, Document, IntegrationState, Mode
@@ -143,7 +143,7 @@ def _accounts(
 def _chosen(consent: records.Consent, accounts: Sequence[Consented]) -> Consented | None:
     """The account that is meant; None: somebody must say. Raises InvalidInput where the account that is
     connected here is not among them."""
-    there = integrations.at_place(consent.tenant_id, consent.customer_id)
+    there = _there(consent)
     if there is None or not there.account_id:
         return accounts[0] if len(accounts) == 1 else None
     for account in accounts:
@@ -151,8 +151,13 @@ def _chosen(consent: records.Consent, accounts: Sequence[Consented]) -> Consente
             return account
     raise InvalidInput(
         "WB-ACCOUNT-DIFFERS",
-        f"the consent is for {accounts[0].name}, the integration {there.id} is {there.account_name}'s",
+        f"the consent is for {accounts[0].name}, the integration {there.id} is {there.account_name}'s; "
+        f"to put another account in its place: wispbill integrations switch {there.id}",
     )
+
+
+def _there(consent: records.Consent) -> records.Integration | None:
+    return in_place(consent.tenant_id, consent.customer_id, consent.beside_id)
 
 
 def _ask(house: House, consent: records.Consent, state: str) -> Choice:
@@ -167,7 +172,7 @@ def _ask(house: House, consent: records.Consent, state: str) -> Choice:
 
 def _join(house: House, consent: records.Consent, oauth: OAuth, account: Consented) -> Connected:
     """Test the connection, then add the integration, or give it its new grant."""
-    there = integrations.at_place(consent.tenant_id, consent.customer_id)
+    there = _there(consent)
     settings = consent.settings or (there.settings if there else {})
     document = oauth.credentials(account)
     info = _tested(house, consent, oauth, account, document, settings)
@@ -217,6 +222,7 @@ def _tested(
 
 
 def _added(house: House, info: AccountInfo, consent: records.Consent) -> records.Integration:
+    beside = consent.beside_id
     return integrations.add(
         tenant_id=consent.tenant_id,
         customer_id=consent.customer_id,
@@ -230,6 +236,7 @@ def _added(house: House, info: AccountInfo, consent: records.Consent) -> records
         actor=consent.actor,
         now=house.clock.now(),
         entropy=house.entropy,
+        beside=integrations.get(consent.tenant_id, beside) if beside else None,
     )
 
 

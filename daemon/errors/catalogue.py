@@ -83,6 +83,11 @@ CATALOGUE: dict[str, Entry] = {
     "WB-INTEGRATION-STATE": Entry(
         "The integration is in a state that does not allow this.", "caller", "when asked again"
     ),
+    "WB-SWITCH": Entry(
+        "The one integration cannot take the place of the other as things stand.",
+        "caller",
+        "when asked again",
+    ),
     "WB-MONEY-CURRENCY": Entry("The currency is not one of ISO 4217.", "caller", "when asked again"),
     "WB-MONEY-AMOUNT": Entry("The amount is not a positive decimal number.", "caller", "when asked again"),
     "WB-MONEY-DECIMALS": Entry(

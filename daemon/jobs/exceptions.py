@@ -13,6 +13,7 @@ from enum import StrEnum
 from daemon.errors import CATALOGUE
 from daemon.jobs.remedies import giving_again, settling
 from daemon.model import RUNNING, IntegrationState, StepState
+from daemon.model.states import Duty
 from daemon.money import Money, exponent
 from daemon.store import attention, customers, differences, integrations, invoices, records, service
 from daemon.store.recurring import Subscription
@@ -190,7 +191,7 @@ def _of_integrations(rows: Iterable[records.Integration]) -> Iterator[Matter]:
             sentence = f"The brake holds {row.brake.get('count')} changes of {name}: look there first."
             at = datetime.fromisoformat(row.brake["at"])
             yield _at(row, Group.BRAKE, sentence, since=at, waiting=attention.Waiting())
-        if row.state not in RUNNING:
+        if row.state not in RUNNING and row.duty != Duty.STANDS_BY:
             why = f" ({row.fault_code}: {(row.fault_text or '').rstrip('.')})" if row.fault_code else ""
             queue = f"; {waiting.count} invoices wait for it" if waiting.count else ""
             sentence = f"{name} {_STANDS.get(IntegrationState(row.state), row.state)}{why}{queue}."

@@ -121,7 +121,7 @@ def plan(house: House, integration: records.Integration) -> list[InvoiceDraft]:
 
 def _prepare(visit: Visit, book: Book, due: Sequence[records.Link]) -> Iterator[Outgoing]:
     for link, invoice, draft in drafts(visit.integration, due, visit.now):
-        mark = partial(links.sending, link.id, visit.now)
+        mark = partial(links.sending, link.id, visit.integration.id, visit.now)
         journal = book.invoice(invoice.reference, draft.payer.platform_reference, mark)
         yield Outgoing(link, invoice, draft, journal)
 
@@ -273,6 +273,7 @@ def _fell_short(visit: Visit, item: Outgoing, error: WispbillError) -> None:
         item.journal.write_results()
         links.fell_short(
             link.id,
+            visit.integration.id,
             state,
             code=code,
             text=error.message,

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from daemon.errors import KeyAbsent
-from daemon.model import ids
+from daemon.model import IntegrationState, ids
+from daemon.model.states import Duty
 from daemon.store import grants, integrations, records, tenants
 from daemon.store.secrets import kind_of
 
 
 def settling(row: records.Integration) -> str:
-    """The one command that settles what is wrong with an integration; empty where none is needed."""
+    """The one command that settles what is wrong with an integration; empty where none is needed. One that
+    stands by waits for nothing."""
+    if row.duty == Duty.STANDS_BY and row.state == IntegrationState.PAUSED:
+        return ""
     if row.brake and not row.brake.get("released"):
         return f"wispbill pull --integration {row.id} --release-brake"
     if row.state == "error" and row.fault_code == KeyAbsent.code:

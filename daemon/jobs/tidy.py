@@ -35,6 +35,7 @@ from daemon.store import (
     retention,
     runs,
     sessions,
+    switching,
 )
 from daemon.store.database import said_plainly
 
@@ -191,9 +192,10 @@ def destroy_secrets(house: House, now: datetime) -> Document:
 
 
 def _destroy(house: House, integration_id: str, now: datetime) -> bool:
-    """Inside a transaction; looks again, since an invoice may have come meanwhile."""
+    """Inside a transaction; looks again, since an invoice may have come meanwhile. While a switch can be
+    undone its old integration may be wanted again."""
     integration = integrations.get(None, integration_id)
-    if not links.all_closed(integration_id):
+    if not links.all_closed(integration_id) or switching.can_be_undone(integration):
         return False
     house.safe.destroy(integration_id)
     audit.append(

@@ -73,6 +73,15 @@ class IntegrationState(StrEnum):
     REMOVED = "removed"
 
 
+class Duty(StrEnum):
+    """What an integration is there for, whatever its state: it takes new invoices, stands by to take them
+    over, or is on its way out."""
+
+    SERVES = "serves"
+    STANDS_BY = "stands_by"
+    LEAVES = "leaves"
+
+
 RUNNING = (IntegrationState.ACTIVE, IntegrationState.DRAINING)
 """Only these are pushed to and pulled from."""
 

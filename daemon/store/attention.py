@@ -9,7 +9,8 @@ from typing import Any
 
 import peewee as pw
 
-from daemon.model import IntegrationState, PaymentStatus, StepState, SyncState
+from daemon.model import PaymentStatus, StepState, SyncState
+from daemon.model.states import Duty
 from daemon.store import records, tables
 from daemon.store.recurring import Subscription
 from daemon.store.tables import Integration, Invoice, Link, Secret, Step
@@ -97,7 +98,7 @@ def stranded(tenant_id: str | None) -> list[tuple[str, Waiting]]:
     served = Integration.select(Integration.tenant_id).where(
         Integration.customer_id.is_null()
         & Integration.removed_at.is_null()
-        & (Integration.state != IntegrationState.DRAINING.value)
+        & (Integration.duty == Duty.SERVES.value)
     )
     where = Link.tenant_id.in_(unassigned) & Link.tenant_id.not_in(served)
     if tenant_id is not None:

@@ -39,8 +39,9 @@ def start(
     actor: str,
     now: datetime,
     entropy: Entropy,
+    beside_id: str | None = None,
 ) -> records.Consent:
-    """Inside a transaction."""
+    """Inside a transaction. `beside_id`: what comes of it stands by that integration."""
     consent_id = ids.new_id(ids.CONSENT, now, entropy)
     Consent.insert(
         id=consent_id,
@@ -53,6 +54,7 @@ def start(
         settings=settings,
         actor=actor,
         stage=OPEN,
+        beside_id=beside_id,
         accounts=[],
         created_at=now,
         expires_at=now + LIFE,

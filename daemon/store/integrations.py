@@ -12,6 +12,7 @@ from daemon.clock import Entropy
 from daemon.errors import InvalidInput, NotFound
 from daemon.model import RUNNING, AccountInfo, Document, IntegrationState, SyncState
 from daemon.model.ids import INTEGRATION, new_id
+from daemon.model.states import Duty
 from daemon.store import audit, events, leases, plain, records
 from daemon.store.tables import Grant, Hint, Integration, Link, Secret
 
@@ -32,10 +33,13 @@ def add(
     actor: str,
     now: datetime,
     entropy: Entropy,
+    beside: records.Integration | None = None,
 ) -> records.Integration:
     """Inside a transaction. Raises InvalidInput where the account is connected already, or where the
-    tenant (or this customer) has an integration that is not removed."""
-    _refuse_second(tenant_id, customer_id)
+    tenant (or this customer) has an integration that serves. `beside` that one it stands by, until the
+    two are switched."""
+    duty = Duty.SERVES if beside is None else Duty.STANDS_BY
+    _refuse_second(tenant_id, customer_id, duty)
     if account is not None and account.account_id:
         refuse_taken_account(provider, mode, account.account_id)
     integration_id = new_id(INTEGRATION, now, entropy)
@@ -46,7 +50,7 @@ def add(
         provider=provider,
         mode=mode,
         label=label,
-        state=(S.ACTIVE if account is not None and not account.missing else S.TESTING).value,
+        state=(_working(duty) if account is not None and not account.missing else S.TESTING).value,
         account_id=(account.account_id or None) if account else None,
         account_name=account.name if account else None,
         settings=settings,
@@ -61,6 +65,8 @@ def add(
         budget={},
         breaker={},
         fence=0,
+        duty=duty.value,
+        follows_id=beside.id if beside else None,
         created_at=now,
     ).execute()
     audit.append(
@@ -74,20 +80,20 @@ def add(
     return get(tenant_id, integration_id)
 
 
-def _refuse_second(tenant_id: str, customer_id: str | None) -> None:
-    same_place = (
-        Integration.customer_id.is_null() if customer_id is None else Integration.customer_id == customer_id
-    )
-    open_states = [S.REMOVED.value, S.DRAINING.value]
-    there = Integration.select(Integration.id, Integration.provider, Integration.grant_id).where(
-        (Integration.tenant_id == tenant_id) & same_place & Integration.state.not_in(open_states)
-    )
-    for row in there:
+def _refuse_second(tenant_id: str, customer_id: str | None, duty: Duty) -> None:
+    for row in listing(tenant_id):
+        if row.customer_id != customer_id or row.duty != duty:
+            continue
+        if duty is Duty.STANDS_BY:
+            raise InvalidInput(
+                "WB-INPUT",
+                f"{row.id} stands by there already: wispbill integrations remove {row.id} makes room",
+            )
         way = f"authorize {row.provider}" if row.grant_id else f"rotate {row.id}"
         raise InvalidInput(
             "WB-INPUT",
-            f"there is an integration already: wispbill integrations {way} replaces its "
-            "credentials, remove makes room for another",
+            f"there is an integration already: wispbill integrations {way} replaces its credentials, "
+            f"wispbill integrations switch {row.id} puts another account in its place",
         )
 
 
@@ -122,13 +128,13 @@ def at_address(customer_id: str, provider: str) -> list[records.Integration]:
 
 def serving(tenant_id: str, customer_id: str) -> records.Integration | None:
     """Where this customer's next invoice goes: its own approved integration, else the tenant's default,
-    else nowhere yet. A removed or draining one takes no new invoices."""
+    else nowhere yet. One that stands by or leaves takes no new invoices."""
     return serving_among(listing(tenant_id), customer_id)
 
 
 def serving_among(rows: Sequence[records.Integration], customer_id: str) -> records.Integration | None:
     """As `serving`, among the tenant's integrations."""
-    taking = [row for row in rows if row.state not in (S.REMOVED, S.DRAINING)]
+    taking = [row for row in rows if row.duty == Duty.SERVES and row.state != S.REMOVED]
     own = [row for row in taking if row.customer_id == customer_id]
     if own:
         return next((row for row in own if row.approved), None)
@@ -145,7 +151,13 @@ def listing(tenant_id: str | None = None, *, removed: bool = False) -> list[reco
 def at_place(tenant_id: str, customer_id: str | None) -> records.Integration | None:
     """The customer's own, or the tenant's default one, that takes invoices."""
     rows = (row for row in listing(tenant_id) if row.customer_id == customer_id)
-    return next((row for row in rows if row.state not in (S.REMOVED, S.DRAINING)), None)
+    return next((row for row in rows if row.duty == Duty.SERVES), None)
+
+
+def standing_by(beside: records.Integration) -> records.Integration | None:
+    """The one that is to take its place."""
+    where = (Integration.follows_id == beside.id) & (Integration.duty == Duty.STANDS_BY.value)
+    return records.Integration.first(where & Integration.removed_at.is_null())
 
 
 def under(grant_id: str) -> list[records.Integration]:
@@ -245,12 +257,17 @@ def set_state(
     text: str | None = None,
     actor: str = "daemon",
 ) -> None:
-    """Inside a transaction: the new state, its event and audit row; links park and drain with it."""
+    """Inside a transaction: the new state, its event and audit row; links park and drain with it. What
+    stands by, or leaves, does not become active."""
+    duty = Duty.LEAVES if state in (S.DRAINING, S.REMOVED) else Duty(integration.duty)
+    if state is S.ACTIVE:
+        state = _working(duty)
     if integration.state == state and integration.fault_code == code:
         return
     update(
         integration.id,
         state=state.value,
+        duty=duty.value,
         fault_code=code,
         fault_text=text,
         fault_at=now if code else None,
@@ -279,6 +296,11 @@ def set_state(
     )
 
 
+def _working(duty: Duty) -> IntegrationState:
+    """The state of one that works as it should."""
+    return {Duty.SERVES: S.ACTIVE, Duty.STANDS_BY: S.PAUSED, Duty.LEAVES: S.DRAINING}[duty]
+
+
 WAITING = (SyncState.PENDING.value, SyncState.SENDING.value, SyncState.UNCONFIRMED.value)
 
 
@@ -301,7 +323,8 @@ def tested(integration: records.Integration, account: AccountInfo, *, now: datet
     if integration.account_id and integration.account_id != account.account_id:
         raise InvalidInput(
             "WB-ACCOUNT-DIFFERS",
-            f"these credentials belong to {account.account_id}, the integration to {integration.account_id}",
+            f"these credentials belong to {account.account_id}, the integration to {integration.account_id}; "
+            f"to put another account in its place: wispbill integrations switch {integration.id}",
         )
     if not integration.account_id and account.account_id:
         refuse_taken_account(integration.provider, integration.mode, account.account_id)

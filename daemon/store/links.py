@@ -11,8 +11,9 @@ from typing import Any
 import peewee as pw
 
 from daemon.clock import to_micros
-from daemon.errors import InvalidInput, NotFound
-from daemon.model import CLOSED, IntegrationState, PaymentStatus, SyncState
+from daemon.errors import InvalidInput, LeaseLost, NotFound
+from daemon.model import CLOSED, PaymentStatus, SyncState
+from daemon.model.states import Duty
 from daemon.store import plain, records, steps
 from daemon.store.integrations import running
 from daemon.store.tables import Customer, Integration, Invoice, Link, Payment
@@ -80,8 +81,8 @@ def assign(now: datetime) -> int:
     tenants = {row.tenant_id for row in Link.select(Link.tenant_id).where(unassigned).distinct()}
     if not tenants:
         return 0
-    drains = Integration.state == IntegrationState.DRAINING.value
-    serving = Integration.select().where(running() & ~drains)
+    serves = Integration.duty == Duty.SERVES.value
+    serving = Integration.select().where(running() & serves)
     count = 0
     for row in serving.where(Integration.tenant_id.in_(sorted(tenants)) & Integration.approved):
         if row.customer_id is not None:
@@ -91,7 +92,7 @@ def assign(now: datetime) -> int:
                 (Integration.tenant_id == row.tenant_id)
                 & Integration.customer_id.is_null(False)
                 & Integration.removed_at.is_null()
-                & ~drains
+                & serves
             )
             mine = (Link.tenant_id == row.tenant_id) & Link.customer_id.not_in(with_own)
         if not row.create_automatically:
@@ -108,19 +109,23 @@ def due_for_push(integration_id: str, now: datetime, *, limit: int) -> list[reco
     return list(records.Link.select(where, order=order, limit=limit))
 
 
-def sending(link_id: str, now: datetime) -> None:
-    """Inside the transaction of a push's first mark: from here on something may be at the provider.
+def sending(link_id: str, integration_id: str, now: datetime) -> None:
+    """Inside the transaction of a push's first mark: from here on something may be at the provider. Raises
+    LeaseLost where it goes to another integration by now: nothing was marked, nothing may be sent.
 
     It stays due: where its integration was parked between the choice and this mark, and the daemon dies
     before it is told what became of it, nobody else would come back to it."""
-    plain.execute(
+    marked = plain.execute(
         "UPDATE link SET state = ?, first_tried_at = COALESCE(first_tried_at, ?), "
-        "next_push_at = COALESCE(next_push_at, ?) WHERE id = ? AND pushed_at IS NULL",
+        "next_push_at = COALESCE(next_push_at, ?) WHERE id = ? AND integration_id = ? AND pushed_at IS NULL",
         S.SENDING.value,
         to_micros(now),
         to_micros(now),
         link_id,
+        integration_id,
     )
+    if not marked and get(link_id).integration_id != integration_id:
+        raise LeaseLost("it goes to another integration now")
 
 
 def synced(
@@ -152,6 +157,7 @@ def synced(
 
 def fell_short(
     link_id: str,
+    integration_id: str,
     state: SyncState,
     *,
     code: str,
@@ -160,14 +166,15 @@ def fell_short(
     counted: bool,
 ) -> None:
     """Inside a transaction: a push that did not get through, and when it is tried again (None: when a
-    person, or the integration's return, asks for it). `counted`: something may have been sent."""
+    person, or the integration's return, asks for it). `counted`: something may have been sent. Where it
+    goes to another integration by now, it is none of this one's business."""
     Link.update(
         state=state.value,
         fault_code=code,
         fault_text=text[:500],
         next_push_at=next_push_at,
         attempts=Link.attempts + int(counted),
-    ).where(Link.id == link_id).execute()
+    ).where((Link.id == link_id) & (Link.integration_id == integration_id)).execute()
 
 
 def push_at(link_id: str, moment: datetime) -> None:
@@ -253,6 +260,12 @@ def read_all_open(integration_id: str, now: datetime) -> int:
         )
         .execute()
     )
+
+
+def read_by(integration_id: str, moment: datetime) -> int:
+    """Inside a transaction: what is followed is due for a read then, unless it is due before."""
+    later = (Link.integration_id == integration_id) & (Link.next_pull_at > moment)
+    return int(Link.update(next_pull_at=moment).where(later).execute())
 
 
 def mark_pulled(links: Sequence[tuple[str, str]], *, now: datetime, reread_s: float, spread: float) -> None:

@@ -111,6 +111,8 @@ class Integration(Record):
     webhook_url: str | None
     webhook_seen_at: datetime | None
     grant_id: str | None
+    duty: str
+    follows_id: str | None
     created_at: datetime
     removed_at: datetime | None
 
@@ -173,6 +175,7 @@ class Consent(Record):
     stage: str
     grant_id: str | None
     integration_id: str | None
+    beside_id: str | None
     accounts: list[Document]
     fault_code: str | None
     fault_text: str | None

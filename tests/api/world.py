@@ -13,6 +13,7 @@ from daemon.web.api.endpoints import EndpointGiven, ResendGiven
 from daemon.web.api.plans import AdjustGiven, SkipGiven
 from daemon.web.api.portal import PortalSessionGiven
 from daemon.web.api.routing import Route
+from daemon.web.api.switching import SwitchGiven
 from daemon.web.api.tickets import MessageGiven, TicketGiven
 from tests.api.asking import KEY, OTHER_KEY, Office
 
@@ -34,6 +35,7 @@ BODIES: Mapping[type[given.Given], dict[str, Any]] = {
         "mode": "sandbox",
         "label": "Stripe",
         "app": None,
+        "standsBy": False,
     },
     given.CredentialsGiven: {"credentials": {"secret_key": OWN_KEY}, "settings": {}},
     given.IntegrationChange: {
@@ -98,6 +100,11 @@ BODIES: Mapping[type[given.Given], dict[str, Any]] = {
         "tax": "0",
     },
     given.On: {"on": "2026-03-20"},
+    SwitchGiven: {
+        "to": None,
+        "setup": {"provider": "stripe", "credentials": {"secret_key": FRESH_KEY}},
+        "dryRun": True,
+    },
     TicketGiven: {
         "subject": "An amount",
         "text": "The invoice says 45.00.\nWhy?",

@@ -267,7 +267,7 @@ def test_what_was_marked_after_its_integration_was_parked_comes_back(store: Stor
     move(store, integration, S.NEEDS_RECONNECT, code="WB-GRANT-DEAD")
     assert links.of_invoice(link.invoice_id).state == SyncState.PARKED
 
-    store.write("test", lambda: links.sending(link.id, store.clock.now()))
+    store.write("test", lambda: links.sending(link.id, integration.id, store.clock.now()))
     move(store, integration, S.ACTIVE)
 
     due = links.due_for_push(integration.id, store.clock.now(), limit=10)

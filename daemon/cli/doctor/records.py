@@ -10,6 +10,7 @@ from daemon.cli.context import Desk
 from daemon.cli.doctor.finding import Finding, bad, ok, warn
 from daemon.clock import from_micros
 from daemon.model import IntegrationState as S
+from daemon.model.states import Duty
 
 if TYPE_CHECKING:
     from daemon.store import records
@@ -112,6 +113,8 @@ def state(integration: records.Integration) -> Iterator[Finding]:
         case S.TESTING:
             missing = ", ".join(integration.test_missing) or "it was not tested yet"
             yield warn(about, f"testing: {missing}", f"wispbill integrations test {integration.id}")
+        case S.PAUSED if integration.duty == Duty.STANDS_BY:
+            yield ok(about, f"stands by for {integration.follows_id}")
         case S.PAUSED:
             yield warn(about, "paused: it is neither pushed to nor read")
         case _ if integration.brake and not integration.brake.get("released"):

@@ -73,6 +73,8 @@ class Integration(Table):
     webhook_url = pw.TextField(null=True)
     webhook_seen_at = UtcField(null=True)
     grant_id = pw.TextField(null=True, index=True)
+    duty = pw.TextField()
+    follows_id = pw.TextField(null=True)
     created_at = UtcField()
     removed_at = UtcField(null=True)
 
@@ -140,6 +142,7 @@ class Consent(Table):
     stage = pw.TextField()
     grant_id = pw.TextField(null=True)
     integration_id = pw.TextField(null=True)
+    beside_id = pw.TextField(null=True)
     accounts = JsonField()
     fault_code = pw.TextField(null=True)
     fault_text = pw.TextField(null=True)

@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from daemon import app, connect
+from daemon.connect import accounts
 from daemon.errors import InvalidInput
-from daemon.house import House
-from daemon.model import AccountInfo, Document, IntegrationState, Mode
+from daemon.model import AccountInfo, Document, Mode
 from daemon.providers import provider_class
 from daemon.providers.base import Provider
-from daemon.store import apps, audit, billing, integrations, records
-from daemon.store.secrets import CREDENTIALS
+from daemon.store import apps, integrations, records
 from daemon.web.api import given, seen, shown
 from daemon.web.api.pace import TooFast
 from daemon.web.api.routing import Answer, Request
@@ -44,55 +43,59 @@ def setup(request: Request, customer_id: str | None) -> Answer:
     kind = provider_class(body.provider)
     if kind.oauth is not None and (body.credentials is None or not kind.mints):
         return _consent(request, customer_id)
-    there = integrations.at_place(request.tenant.id, customer_id)
-    if there is not None:
-        raise InvalidInput("WB-INTEGRATION-TAKEN", f"{there.provider} is connected there")
+    beside = _beside(request, customer_id, body)
     if body.credentials is None:
         raise InvalidInput("WB-INPUT", "credentials: they are missing", field="credentials")
-    mode = mode_of(kind.name, body.credentials, body.wanted_mode)
+    new, _adapter = new_account(request, customer_id, body)
+    row = accounts.connect(request.house, new, actor=request.actor, beside=beside, check=_taken(beside))
+    return Answer(seen.integration(request.house, row), 201, seen.version(row))
+
+
+def new_account(
+    request: Request, customer_id: str | None, body: given.SetupGiven
+) -> tuple[accounts.NewAccount, Provider]:
+    """An account, tested, with its (closed) adapter. Raises InvalidInput, RemoteError or TooFast."""
+    kind = provider_class(body.provider)
+    document = dict(body.credentials or {})
+    mode = accounts.mode_of(app.read_credentials(kind.name, document), body.wanted_mode)
     adapter = request.house.providers.build(
-        kind.name, body.credentials, settings=body.settings, mode=mode, base_url=None
+        kind.name, document, settings=body.settings, mode=mode, base_url=None
     )
     account = tested(adapter)
-    row = _stored(request, customer_id, body, kind, account)
-    return Answer(seen.integration(request.house, row), 201, seen.version(row))
+    settings, label = body.settings, body.label or ""
+    made = accounts.NewAccount(request.tenant.id, customer_id, kind, document, account, settings, label)
+    return made, adapter
 
 
 def rotate(request: Request, row: records.Integration) -> records.Integration:
     """Other credentials of the same account."""
     body = request.given(given.CredentialsGiven)
-    document, settings = body.credentials, row.settings if body.settings is None else body.settings
-    if row.grant_id is not None:
-        raise InvalidInput("WB-INTEGRATION-STATE", "it works by consent: set it up again to renew that")
-    mode = mode_of(row.provider, document, Mode(row.mode))
+    settings = row.settings if body.settings is None else body.settings
+    accounts.insist_on_keys(row)
+    mode = accounts.mode_of(app.read_credentials(row.provider, body.credentials), Mode(row.mode))
     adapter = request.house.providers.build(
-        row.provider, document, settings=settings, mode=mode, base_url=row.base_url
+        row.provider, body.credentials, settings=settings, mode=mode, base_url=row.base_url
     )
     account = tested(adapter)
+    return accounts.rotate(
+        request.house,
+        row,
+        body.credentials,
+        account,
+        settings,
+        actor=request.actor,
+        check=unchanged(request),
+    )
 
-    def work() -> None:
-        integrations.hold(row.id)
-        _insist_that_it_is_there(request, row)
-        request.insist_on(seen.version(integrations.get(None, row.id)))
-        integrations.tested(row, account, now=request.now, actor=request.actor)
-        integrations.update(row.id, resume_at=None, settings=settings)
-        request.house.safe.put(row, CREDENTIALS, document)
-        data = {"account": account.account_id}
-        note(request, row, "integration.rotated", data)
 
-    request.write("integrations.rotate", work, wake="push")
-    return integrations.get(None, row.id)
+def unchanged(request: Request) -> accounts.Check:
+    """As If-Match wants it."""
+    return lambda row: request.insist_on(seen.version(row))
 
 
 def test(request: Request, row: records.Integration) -> Answer:
     account = tested(request.house.providers(row), close=False)
-
-    def work() -> None:
-        _insist_that_it_is_there(request, row)
-        integrations.tested(row, account, now=request.now, actor=request.actor)
-
-    request.write("integrations.test", work, wake="push")
-    row = integrations.get(None, row.id)
+    row = accounts.tested(request.house, row, account, actor=request.actor)
     return Answer(
         shown.TestShown(
             ok=not account.missing,
@@ -137,29 +140,6 @@ def _hosts(value: object) -> set[str]:
     return set()
 
 
-def mode_of(provider: str, document: Document, wanted: Mode | None) -> Mode:
-    """The mode that the credentials are of, or the one wanted where they do not tell; raises InvalidInput."""
-    found = app.read_credentials(provider, document).mode or wanted
-    if found is None:
-        raise InvalidInput(
-            "WB-CREDENTIALS-MODE", "these credentials do not tell whether they are live", field="mode"
-        )
-    if wanted is not None and wanted is not found:
-        raise InvalidInput(
-            "WB-CREDENTIALS-MODE",
-            f"these credentials are for {found.value}, and {wanted.value} was asked for",
-            field="mode",
-        )
-    return found
-
-
-def note(request: Request, row: records.Integration, action: str, data: Document) -> None:
-    """Inside a transaction: who did what to the integration."""
-    audit.append(
-        row.tenant_id, actor=request.actor, action=action, subject=row.id, data=data, now=request.now
-    )
-
-
 # --- shared -------------------------------------------------------------------------------------------
 
 
@@ -179,47 +159,30 @@ def _consent(request: Request, customer_id: str | None) -> Answer:
         label=body.label or kind.label,
         settings=body.settings,
         actor=request.actor,
+        beside=_beside(request, customer_id, body) if body.stands_by else None,
     )
     answer = shown.ConsentShown(consent_url=link.url, expires_at=link.expires_at)
     return Answer(answer, 202, kept=False)
 
 
-def _stored(
-    request: Request,
-    customer_id: str | None,
-    body: given.SetupGiven,
-    kind: type[Provider],
-    account: AccountInfo,
-) -> records.Integration:
-    house: House = request.house
-
-    def work() -> records.Integration:
-        there = integrations.at_place(request.tenant.id, customer_id)
+def _beside(request: Request, customer_id: str | None, body: given.SetupGiven) -> records.Integration | None:
+    """Which one it stands by; None where it is to serve. Raises InvalidInput where one serves already."""
+    there = integrations.at_place(request.tenant.id, customer_id)
+    if not body.stands_by:
         if there is not None:
-            raise InvalidInput("WB-INTEGRATION-TAKEN", f"{there.provider} is connected there")
-        row = integrations.add(
-            tenant_id=request.tenant.id,
-            customer_id=customer_id,
-            provider=kind.name,
-            mode=account.mode.value,
-            label=body.label or kind.label,
-            settings=body.settings,
-            account=account,
-            base_url=None,
-            pace=house.settings.pull.pace,
-            actor=request.actor,
-            now=request.now,
-            entropy=house.entropy,
-        )
-        house.safe.put(row, CREDENTIALS, dict(body.credentials or {}))
-        return row
-
-    row = billing.write_once(house.store, "api.integrations.add", work)
-    house.wake("push")
-    return row
+            _taken(None)(there)
+        return None
+    if there is None:
+        raise InvalidInput("WB-INTEGRATION-STATE", "standsBy: nothing serves there yet", field="standsBy")
+    return there
 
 
-def _insist_that_it_is_there(request: Request, row: records.Integration) -> None:
-    """Inside a transaction: it may have been removed while the provider answered."""
-    if integrations.get(request.tenant.id, row.id).state == IntegrationState.REMOVED:
-        raise InvalidInput("WB-INTEGRATION-STATE", "it was removed meanwhile")
+def _taken(beside: records.Integration | None) -> accounts.Check:
+    def check(there: records.Integration) -> None:
+        if beside is None or there.id != beside.id:
+            raise InvalidInput(
+                "WB-INTEGRATION-TAKEN",
+                f"{there.provider} is connected there; another account: set up with standsBy, then switch",
+            )
+
+    return check

@@ -97,7 +97,8 @@ class InvoiceGiven(Given):
 
 class SetupGiven(Given):
     """`provider`: stripe, paypal, square, quickbooks, xero, custom_webhook (or `custom`). Providers that are
-    connected by consent take no credentials; the answer is then where the owner consents."""
+    connected by consent take no credentials; the answer is then where the owner consents. `standsBy`: beside
+    the one that serves, until the two are switched."""
 
     provider: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[a-z][a-z0-9_]*$")]
     credentials: Credentials | None = None
@@ -105,6 +106,7 @@ class SetupGiven(Given):
     mode: Literal["live", "sandbox"] | None = None
     label: Name | None = None
     app: Annotated[str, Field(max_length=40, pattern=PRINTABLE)] | None = None
+    stands_by: bool = False
 
     @property
     def wanted_mode(self) -> Mode | None:

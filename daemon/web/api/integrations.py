@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from daemon import app
-from daemon.connect import hooks
+from daemon.connect import accounts, hooks
 from daemon.errors import InvalidInput, NotFound
 from daemon.model import IntegrationState
-from daemon.store import grants, integrations, links, records
+from daemon.store import integrations, records
 from daemon.store.tokens import Role
 from daemon.web.api import connecting, given, roles, seen, shown
 from daemon.web.api.routing import Answer, Request, Route
@@ -51,15 +51,15 @@ def one(request: Request) -> Answer:
 
 
 def rotate(request: Request) -> Answer:
-    return _answer(request, connecting.rotate(request, _there(request)))
+    return _answer(request, connecting.rotate(request, there(request)))
 
 
 def test(request: Request) -> Answer:
-    return connecting.test(request, _there(request))
+    return connecting.test(request, there(request))
 
 
 def change(request: Request) -> Answer:
-    row = _there(request)
+    row = there(request)
     changes = request.given(given.IntegrationChange).told()
     for name, value in changes.items():
         if value is None:
@@ -75,46 +75,37 @@ def change(request: Request) -> Answer:
 
 
 def approve(request: Request) -> Answer:
-    return _changed(request, _there(request), {"approved": True})
+    return _changed(request, there(request), {"approved": True})
 
 
 def pause(request: Request) -> Answer:
-    return _moved(request, S.PAUSED, (S.ACTIVE, S.TESTING))
+    row, check = there(request), connecting.unchanged(request)
+    return _answer(request, accounts.pause(request.house, row, actor=request.actor, check=check))
 
 
 def resume(request: Request) -> Answer:
-    return _moved(request, S.ACTIVE, (S.PAUSED,))
+    row, check = there(request), connecting.unchanged(request)
+    return _answer(request, accounts.resume(request.house, row, actor=request.actor, check=check))
 
 
 def remove(request: Request) -> Answer:
     """Drained first; its secrets go when its last invoice closes, or at once with `force`."""
-    row, force = _there(request), request.asked(given.RemoveQuery).force
+    row, force = there(request), request.asked(given.RemoveQuery).force
     if force and request.role is Role.CUSTOMER_OWNER:
         raise InvalidInput("WB-ACCESS-ROLE", "force: only an administrator may do that")
-
-    def work() -> None:
-        integrations.hold(row.id)
-        request.insist_on(seen.version(integrations.get(None, row.id)))
-        at_once = force or links.all_closed(row.id)
-        to = S.REMOVED if at_once else S.DRAINING
-        integrations.set_state(row, to, now=request.now, actor=request.actor)
-        if at_once:
-            request.house.safe.destroy(row.id)
-            if row.grant_id:
-                grants.abandon(request.house.safe, row.grant_id, now=request.now)
-
-    request.write("integrations.remove", work, wake="pull")
-    return _answer(request, integrations.get(None, row.id))
+    check = connecting.unchanged(request)
+    removed = accounts.remove(request.house, row, force=force, actor=request.actor, check=check)
+    return _answer(request, removed)
 
 
 def set_up_webhook(request: Request) -> Answer:
-    row = _there(request)
+    row = there(request)
     with connecting.one_of_few():
         return _answer(request, hooks.set_up(request.house, row, actor=request.actor))
 
 
 def take_webhook_away(request: Request) -> Answer:
-    row = _there(request)
+    row = there(request)
     with connecting.one_of_few():
         return _answer(request, hooks.take_away(request.house, row, actor=request.actor))
 
@@ -132,7 +123,7 @@ def _named(request: Request) -> records.Integration:
     return row
 
 
-def _there(request: Request) -> records.Integration:
+def there(request: Request) -> records.Integration:
     """As `_named`; raises InvalidInput where it is removed."""
     row = _named(request)
     if row.state == S.REMOVED:
@@ -145,28 +136,8 @@ def _answer(request: Request, row: records.Integration) -> Answer:
 
 
 def _changed(request: Request, row: records.Integration, changes: dict[str, Any]) -> Answer:
-    def work() -> None:
-        integrations.hold(row.id)
-        request.insist_on(seen.version(integrations.get(None, row.id)))
-        integrations.update(row.id, **changes)
-        connecting.note(request, row, "integration.changed", {"fields": sorted(changes)})
-
-    request.write("integrations.change", work, wake="push")
-    return _answer(request, integrations.get(None, row.id))
-
-
-def _moved(request: Request, to: IntegrationState, allowed: tuple[IntegrationState, ...]) -> Answer:
-    row = _there(request)
-
-    def work() -> None:
-        integrations.hold(row.id)
-        now_there = integrations.get(None, row.id)
-        if now_there.state != to and now_there.state not in allowed:
-            raise InvalidInput("WB-INTEGRATION-STATE", f"it is {now_there.state.replace('_', ' ')}")
-        integrations.set_state(now_there, to, now=request.now, actor=request.actor)
-
-    request.write(f"integrations.{to.value}", work, wake="push")
-    return _answer(request, integrations.get(None, row.id))
+    check = connecting.unchanged(request)
+    return _answer(request, accounts.change(request.house, row, changes, actor=request.actor, check=check))
 
 
 def _route(

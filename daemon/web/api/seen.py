@@ -44,6 +44,7 @@ def version(row: records.Integration) -> str:
             row.pull_status,
             row.pace,
             row.approved,
+            row.duty,
             row.removed_at is None,
         ]
     )
@@ -58,7 +59,7 @@ def integration(
         *("id", "customer_id", "provider", "mode", "state", "label", "account_id", "account_name"),
         *("approved", "create_automatically", "pull_status", "pace", "settings"),
         *("pushed_at", "polled_at", "next_poll_at", "webhook_url", "webhook_seen_at"),
-        *("created_at", "removed_at"),
+        *("duty", "follows_id", "created_at", "removed_at"),
     )
     facts: dict[str, Any] = {name: getattr(row, name) for name in names}
     return shown.IntegrationShown(

@@ -71,7 +71,8 @@ class CredentialsShown(Shown):
 
 
 class IntegrationShown(Shown):
-    """`status` is one of testing, active, inactive, error; `state` says more."""
+    """`status` is one of testing, active, inactive, error; `state` says more. `duty`: it serves, stands_by
+    (for `followsId`, until they are switched) or leaves."""
 
     id: str
     scope: str = Field(description="customer: their own; tenant: the default of all without one.")
@@ -96,6 +97,8 @@ class IntegrationShown(Shown):
     next_poll_at: datetime | None
     webhook_url: str | None
     webhook_seen_at: datetime | None
+    duty: str
+    follows_id: str | None
     created_at: datetime
     removed_at: datetime | None
 
