@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 
 import pytest
 
 from daemon.house import House
 from daemon.jobs import enforce as enforce_package
+from daemon.jobs.enforce import acting, ground_of
 from daemon.model import FactKind, Hint, IntegrationState
 from daemon.store import customers, events, hints, integrations, links, meta, plain, records, service
 from daemon.store.tables import Invoice
@@ -666,6 +668,23 @@ def test_who_pays_is_restored_while_the_brake_is_on(wisp: Wisp) -> None:
     wisp.reads()
     wisp.goes_on()
     assert wisp.status(found[0]) == "active"
+
+
+def test_whom_two_runs_at_once_would_cut_off_are_counted_together(wisp: Wisp, house: House) -> None:
+    """Each counted its own before either had cut anybody off."""
+    found = many(wisp, 8, 60)
+    wisp.at("2026-03-19 10:00")
+    now, ids = house.clock.now(), [link.id for link in found]
+    wisp.write(lambda: links.postpone(ids, now + timedelta(days=7)))
+    wisp.write(lambda: service.told(ids, [], now))
+    ground = ground_of(house, wisp.tenant)
+    mine, theirs = ([link.customer_id for link in half] for half in (found[:4], found[4:]))
+    for half in (mine, theirs):
+        wisp.write(partial(acting.look, house, ground, half, actor="daemon", cutting=True))
+
+    assert [wisp.status(link) for link in found] == ["throttled"] * 4 + ["warned"] * 4
+    assert wisp.held() == ["brake"] * 4
+    assert [event.data["count"] for event in events.latest(types=["service.brake_applied"])] == [8]
 
 
 # --- one breaks ---------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from datetime import datetime
 from daemon.clock import to_micros
 from daemon.dunning import Debt, Person, Verdict, decide
 from daemon.house import House
-from daemon.jobs.enforce.gathering import ASKED_BY, Gathered, Ground, gather
+from daemon.jobs.enforce import braking
+from daemon.jobs.enforce.gathering import ASKED_BY, BRAKED, Gathered, Ground, gather
 from daemon.model import Hint
 from daemon.model.dunning import ServiceStatus
 from daemon.store import events, hints, service
@@ -45,6 +46,8 @@ def look(house: House, ground: Ground, customer_ids: Sequence[str], *, actor: st
     service.take_turns(ground.tenant.id)
     service.looked_at(customer_ids)
     gathered = gather(ground, customer_ids)
+    if cutting:
+        ground = _counted(house, ground, gathered)
     outcome = Outcome()
     asks: list[Debt] = []
     for person in gathered.people:
@@ -59,6 +62,17 @@ def look(house: House, ground: Ground, customer_ids: Sequence[str], *, actor: st
     outcome.asked = _ask(ground, gathered, asks, house.clock.now())
     outcome.add("asked", outcome.asked)
     return outcome
+
+
+def _counted(house: House, ground: Ground, gathered: Gathered) -> Ground:
+    """Counted once more in the transaction that cuts off: another daemon, or a person's run, may have cut
+    off others since they were counted first. Where they are too many by now, nobody is."""
+    verdicts = (decide(person, ground.rules, ground.moment) for person in gathered.people)
+    would = {verdict.person.customer_id for verdict in verdicts if verdict.cuts}
+    if not braking.too_many(ground.tenant.id, would, house.settings.enforce, ground.moment.at):
+        return ground
+    braking.apply(ground.tenant, would, ground.moment.at)
+    return replace(ground, moment=replace(ground.moment, paused=BRAKED))
 
 
 def _gently(person: Person, ground: Ground) -> Verdict:

@@ -21,6 +21,8 @@ from daemon.store.service import Step
 ASKED_BY = "enforce"
 """The source of the hints by which a read is asked for."""
 
+BRAKED = ("brake", "too many customers would be cut off in a day: wispbill enforce --release-brake")
+
 NOWHERE = "it is not at a provider yet"
 
 
@@ -63,7 +65,7 @@ def _paused(house: House, tenant: Tenant, now: datetime) -> tuple[str, str] | No
         return "pull", "nothing is read from providers (pull.enabled is false)"
     brake = service.brake(tenant.id)
     if brake and brake.released_at is None:
-        return "brake", "too many customers would be cut off in a day: wispbill enforce --release-brake"
+        return BRAKED
     return None
 
 

@@ -12,10 +12,10 @@ import structlog
 from daemon.dunning import Verdict, decide
 from daemon.errors import Stopping, StoreError
 from daemon.house import House
+from daemon.jobs.enforce import braking
 from daemon.jobs.enforce.acting import QUIET, Outcome, look
 from daemon.jobs.enforce.gathering import Ground, gather, ground_of
 from daemon.model import Document
-from daemon.policy import brake_holds
 from daemon.store import audit, customers, events, records, runs, service, tenants
 
 DAEMON = "daemon"
@@ -221,32 +221,18 @@ def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def _brakes(house: House, ground: Ground, outcome: Outcome) -> bool:
     """Whether those who would be cut off are too many, those who merely wait for a read counted too."""
-    tenant = ground.tenant
+    tenant, now = ground.tenant, house.clock.now()
     if not outcome.ready and not outcome.counts.get("held"):
         return False
-    now, rules = house.clock.now(), house.settings.enforce
-    known = service.brake(tenant.id)
-    if known is not None and (known.released_at is None or known.released_at > now - service.DAY):
+    would = {row.customer_id for row in service.held(tenant.id) if row.code in QUIET} | set(outcome.ready)
+    if not braking.too_many(tenant.id, would, house.settings.enforce, now):
         return False
-    waiting = {row.customer_id for row in service.held(tenant.id) if row.code in QUIET}
-    would = service.cut_since(tenant.id, now - service.DAY) | waiting | set(outcome.ready)
-    if len(would) < rules.brake_at_least:
-        return False
-    everybody = service.customers_of(tenant.id)
-    if not brake_holds(len(would), everybody, share=rules.brake_share, at_least=rules.brake_at_least):
-        return False
-    sentence = (
-        f"{len(would)} of {everybody} customers would be cut off within a day; nobody of them is. "
-        "Look at `wispbill enforce --held`, then `wispbill enforce --release-brake`."
-    )
-    data = {"count": len(would), "customers": everybody, "sentence": sentence}
 
     def work() -> None:
-        service.apply_brake(tenant.id, len(would), everybody, now)
-        events.append(tenant.id, "service.brake_applied", now=now, data=data)
+        service.take_turns(tenant.id)
+        braking.apply(tenant, would, now)
 
     house.store.write("enforce.brake", work)
-    log.warning("enforce.brake", tenant=tenant.reference, count=len(would), customers=everybody)
     return True
 
 
