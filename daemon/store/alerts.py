@@ -14,7 +14,7 @@ from daemon.money import Money
 from daemon.store import records, tables
 from daemon.store.records import Record
 from daemon.store.tables import Alert as Table
-from daemon.store.tables import Event, Invoice, Link
+from daemon.store.tables import Difference, Event, Integration, Invoice, Link
 
 OWED = tuple(x.value for x in (PaymentStatus.OPEN, PaymentStatus.PARTIALLY_PAID, PaymentStatus.IN_FLIGHT))
 RECENT = 20_000
@@ -71,6 +71,13 @@ def open_() -> list[Alert]:
 
 def latest(limit: int) -> list[Alert]:
     return list(Alert.select(order=Table.id.desc(), limit=limit))
+
+
+def of_tenant(tenant_id: str | None, *, over: bool, limit: int) -> list[Alert]:
+    """The newest first, of a tenant or of all; `over`: those that are closed, too."""
+    where = [] if tenant_id is None else [Table.tenant_id == tenant_id]
+    where += [] if over else [Table.closed_at.is_null()]
+    return list(Alert.select(*where, order=Table.id.desc(), limit=limit))
 
 
 def closed_since(since: datetime) -> set[str]:
@@ -138,14 +145,56 @@ def refused(tenant_id: str, code: str | None) -> Concern:
     return concerned(Link.tenant_id == tenant_id, Link.state == SyncState.FAILED.value, why)
 
 
+def differing() -> dict[str, tuple[int, Concern]]:
+    """By tenant: how many differences wait for a person, at integrations that are there, with whom and how
+    much they concern."""
+    columns = (Difference.tenant_id, Difference.currency, Invoice.customer_id, Difference.amount_minor)
+    query = _differing(*columns).join(Invoice, pw.JOIN.LEFT_OUTER, on=(Invoice.id == Difference.invoice_id))
+    counts: dict[str, int] = {}
+    people: dict[str, set[str]] = {}
+    sums: dict[str, dict[str, int]] = {}
+    rows: Any = query.tuples()
+    for tenant_id, currency, customer_id, minor in rows:
+        counts[tenant_id] = counts.get(tenant_id, 0) + 1
+        if customer_id:
+            people.setdefault(tenant_id, set()).add(customer_id)
+        if currency:
+            money = sums.setdefault(tenant_id, {})
+            money[currency] = money.get(currency, 0) + (minor or 0)
+    return {
+        tenant_id: (
+            count,
+            Concern(
+                len(people.get(tenant_id, ())),
+                {name: Money(minor, name).text for name, minor in sums.get(tenant_id, {}).items()},
+            ),
+        )
+        for tenant_id, count in counts.items()
+    }
+
+
+def where_books_differ() -> set[str]:
+    """Ids of integrations at which a difference waits for a person."""
+    return {row.integration_id for row in _differing(Difference.integration_id).distinct()}
+
+
+def _differing(*columns: Any) -> Any:
+    there = Integration.select(Integration.id).where(Integration.removed_at.is_null())
+    waits = Difference.settled_at.is_null() & Difference.integration_id.in_(there)
+    return Difference.select(*columns).where(waits)
+
+
 def oldest_unsent() -> dict[str, datetime]:
-    """When the invoice was entered that waits longest at each integration, and is not refused."""
+    """When the invoice was entered that waits longest at each integration: to be sent, or for the
+    integration to be back. Not what was refused or withdrawn, nor what waits for somebody to ask for it."""
     waiting = [x.value for x in SyncState if x not in (SyncState.SYNCED, SyncState.FAILED)]
+    is_to_be_sent = Link.next_push_at.is_null(False) | (Link.state == SyncState.PARKED.value)
+    is_to_be_sent &= Invoice.payment_status != PaymentStatus.VOID.value
     oldest = pw.fn.MIN(Invoice.created_at)
     query = (
         Link.select(Link.integration_id, oldest.converter(Invoice.created_at.python_value))
         .join(Invoice, on=(Invoice.id == Link.invoice_id))
-        .where(Link.state.in_(waiting) & Link.integration_id.is_null(False))
+        .where(Link.state.in_(waiting) & Link.integration_id.is_null(False) & is_to_be_sent)
         .group_by(Link.integration_id)
     )
     rows: Any = query.tuples()

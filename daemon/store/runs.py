@@ -9,7 +9,7 @@ import peewee as pw
 
 from daemon.model import Document
 from daemon.store import records
-from daemon.store.tables import Run
+from daemon.store.tables import Integration, Run
 
 
 def start(
@@ -80,9 +80,18 @@ def last(job: str) -> records.Run | None:
     return next(iter(records.Run.select(Run.job == job, order=Run.id.desc(), limit=1)), None)
 
 
-def newest_of_each() -> list[records.Run]:
-    """The last run of each job, for status pages."""
+def last_ended(job: str) -> records.Run | None:
+    """The last one that came to its end, well or not."""
+    ended = (Run.job == job) & Run.finished_at.is_null(False)
+    return next(iter(records.Run.select(ended, order=Run.id.desc(), limit=1)), None)
+
+
+def newest_of_each(tenant_id: str | None = None) -> list[records.Run]:
+    """The last run of each job, for status pages. Of a tenant: at its integrations, or everybody's."""
     newest = Run.select(pw.fn.MAX(Run.id)).group_by(Run.job)
+    if tenant_id is not None:
+        mine = Integration.select(Integration.id).where(Integration.tenant_id == tenant_id)
+        newest = newest.where(Run.integration_id.is_null() | Run.integration_id.in_(mine))
     return list(records.Run.select(Run.id.in_(newest), order=Run.job))
 
 

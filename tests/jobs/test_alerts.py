@@ -24,10 +24,21 @@ from daemon.jobs.notify import Alarm, deliver, notify
 from daemon.model import IntegrationState
 from daemon.scheduler import Scheduler
 from daemon.settings import Settings
-from daemon.store import alerts, endpoints, integrations, links, records, runs, service
+from daemon.store import (
+    alerts,
+    differences,
+    endpoints,
+    integrations,
+    links,
+    records,
+    runs,
+    service,
+    sweeps,
+)
+from daemon.store.differences import Found
 from daemon.store.endpoints import EndpointState
-from daemon.store.tables import App, Grant, Link
-from tests.builders import Builders
+from daemon.store.tables import App, Grant, Invoice, Link
+from tests.builders import Builders, eur
 from tests.fakes import FrozenClock, Lines
 from tests.platform import Platform, an_endpoint, connected, happens
 
@@ -304,6 +315,94 @@ def test_failed_chores_a_missing_backup_and_pauses_are_causes(
     assert keys(house, clock) == {"job", "disk"}
     clock.move(days=2)
     assert keys(house, clock) == {"job", "disk", "backup"}
+
+
+def a_difference(house: House, row: records.Integration, link: records.Link) -> None:
+    found = Found(
+        "amount_edited", "inv_1", "It was edited.", "x", "-", invoice_id=link.invoice_id, amount=eur("4.50")
+    )
+    now, entropy = house.clock.now(), house.entropy
+    house.store.write("test", lambda: differences.note(row, [found], now=now, entropy=entropy))
+
+
+def test_differences_that_wait_for_a_person_are_one_cause_with_their_money(
+    house: House, make: Builders, integration: records.Integration, clock: FrozenClock
+) -> None:
+    a_difference(house, integration, make.a_link(integration))
+    polled(house, clock)
+
+    assert keys(house, clock) == {"difference"}
+    (row,) = alerts.open_()
+    assert (row.count, row.customers, row.money) == (1, 1, {"EUR": "4.50"})
+
+    now = clock.now()
+    house.store.write("test", lambda: integrations.update(integration.id, removed_at=now))
+    Alarm(house).run()
+    assert [row.gone_at for row in alerts.open_()] == [now]
+
+
+def test_an_integration_that_was_not_proven_equal_for_days_is_a_cause(
+    house: House, make: Builders, integration: records.Integration, clock: FrozenClock
+) -> None:
+    clock.move(days=3, hours=1)
+    polled(house, clock)
+    assert keys(house, clock) == {"unproven"}
+    assert "were never found equal" in alerts.open_()[0].text
+
+    now = clock.now()
+    house.store.write("test", lambda: sweeps.begin(integration, period=None, now=now))
+    house.store.write("test", lambda: sweeps.update(integration.id, finished_at=now, proven_at=now))
+    Alarm(house).run()
+    assert alerts.open_()[0].gone_at == now
+
+
+def test_where_differences_wait_nobody_is_told_too_that_nothing_is_proven(
+    house: House, make: Builders, integration: records.Integration, clock: FrozenClock
+) -> None:
+    link = make.a_link(integration)
+    house.store.write("test", lambda: Link.update(next_push_at=None).where(Link.id == link.id).execute())
+    a_difference(house, integration, link)
+    clock.move(days=4)
+    polled(house, clock)
+    assert keys(house, clock) == {"difference"}
+
+
+@pytest.mark.parametrize("job", ["bill", "enforce"])
+def test_an_hourly_run_that_does_not_come_is_a_cause(
+    house: House, told: list[tuple[str, str]], clock: FrozenClock, job: str
+) -> None:
+    def ran(finished: bool) -> None:
+        run_id = runs.start(job, clock.now())
+        if run_id is not None and finished:
+            runs.finish(run_id, clock.now(), {})
+
+    house.store.write("test", lambda: ran(True))
+    clock.move(hours=3)
+    house.store.write("test", lambda: ran(False))  # begun, and cut off
+    assert keys(house, clock) == set()
+    clock.move(minutes=1)
+    assert keys(house, clock) == {"job"}
+    clock.move(minutes=10)
+    Alarm(house).run()
+    assert [title for title, _body in told] == [f"wispbill: The hourly {job} is late"]
+
+
+@pytest.mark.parametrize("why", ["nobody asked", "void"])
+def test_an_invoice_that_waits_for_nothing_of_ours_is_no_cause(
+    house: House, make: Builders, integration: records.Integration, clock: FrozenClock, why: str
+) -> None:
+    link = make.a_link(integration)
+
+    def waits() -> None:
+        if why == "void":
+            Invoice.update(payment_status="void").where(Invoice.id == link.invoice_id).execute()
+        else:
+            Link.update(next_push_at=None).where(Link.id == link.id).execute()
+
+    house.store.write("test", waits)
+    clock.move(hours=3)
+    polled(house, clock)
+    assert keys(house, clock) == set()
 
 
 def test_a_job_that_breaks_off_tick_after_tick_is_a_cause_until_it_runs_again(

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from daemon.errors import CATALOGUE, InvalidInput
 from daemon.house import House
+from daemon.jobs.notify import agreeing
 from daemon.log import scrub
 from daemon.model import RUNNING, IntegrationState
 from daemon.policy import poll_interval_s
@@ -31,6 +32,7 @@ from daemon.store.endpoints import EndpointState
 STUCK = timedelta(hours=2)
 STALE = timedelta(hours=1)
 BACKUP = timedelta(hours=36)
+LATE = timedelta(hours=3)
 FAILING = timedelta(hours=1)
 UNCONFIRMED = timedelta(minutes=15)
 DAY = timedelta(days=1)
@@ -235,6 +237,20 @@ def _given_up(_house: House, now: datetime) -> Iterator[Cause]:
         yield Cause(f"given_up:{endpoint_id}", audit.PLATFORM, "given_up", title, text, count, lasting=False)
 
 
+def _late(house: House, now: datetime) -> Iterator[Cause]:
+    """Billing and service are looked at every hour; what pauses billing says so itself."""
+    wanted = {
+        "bill": house.settings.bill.enabled and not house.pushes_paused,
+        "enforce": house.settings.enforce.enabled,
+    }
+    for job in (name for name, runs_now in wanted.items() if runs_now):
+        last = runs.last_ended(job)
+        if last is not None and now - last.started_at > LATE:
+            text = f"The last run that came to its end began at {last.started_at:%Y-%m-%d %H:%M} UTC."
+            title = f"The hourly {job} is late"
+            yield Cause(f"late:{job}", audit.PLATFORM, "job", title, text, grace_s=CATCHING_UP_S)
+
+
 Source = Callable[[House, datetime], Iterator[Cause]]
 
 SOURCES: tuple[Source, ...] = (
@@ -243,6 +259,9 @@ SOURCES: tuple[Source, ...] = (
     _consents,
     _brakes,
     _jobs,
+    _late,
+    agreeing.differences,
+    agreeing.unproven,
     _endpoints,
     _service,
     _moments,
