@@ -31,7 +31,7 @@ RINGS = (
     ),
     ("decisions", {"reconcile", "policy", "dunning", "matching"}),
     ("edges", {"store", "providers", "alerts", "gate", "pdf"}),
-    ("work", {"house", "tokens", "connect", "jobs", "timeline", "office"}),
+    ("work", {"house", "tokens", "connect", "jobs", "timeline", "office", "reports"}),
     ("wiring", {"app", "scheduler"}),
     ("faces", {"web", "sandbox"}),
     ("the process", {"service", "cli", "__main__"}),

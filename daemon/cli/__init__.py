@@ -20,6 +20,7 @@ MODULES = (
     "jobs",
     "sweep",
     "exceptions",
+    "report",
     "check",
     "bill",
     "enforce",

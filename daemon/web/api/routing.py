@@ -24,8 +24,17 @@ Scope = Literal["tenant", "either", "platform"]
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """A body that is no JSON of ours."""
+
+    media_type: str
+    content: bytes
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """`shown` becomes the body; None: 204. `etag` names this version of what is shown."""
+    """`shown` becomes the body, or `file`; neither: 204. `etag` names this version of what is shown."""
 
     shown: BaseModel | None = None
     status: int = 200
@@ -33,6 +42,8 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     kept: bool = True
     """False: it holds something that is shown once, and is never stored for a repetition."""
+
+    file: File | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,7 @@ class Request:
     if_match: str | None
     rule: Rule
     id: str
+    accept: str = ""
 
     @property
     def tenant(self) -> records.Tenant:
@@ -125,6 +137,9 @@ class Route:
     versioned: bool = False
     also: tuple[tuple[int, type[BaseModel]], ...] = ()
     """Other answers than `shown`: status and model."""
+
+    files: tuple[str, ...] = ()
+    """Media types of files that it answers with where they are asked for."""
 
     @property
     def name(self) -> str:

@@ -203,6 +203,7 @@ class Api:
             if_match=environ.get("HTTP_IF_MATCH"),
             rule=route.rule,
             id=admitted.request_id,
+            accept=environ.get("HTTP_ACCEPT", ""),
         )
 
 
@@ -250,6 +251,10 @@ def _as_reply(answer: Answer) -> Reply:
     headers = dict(answer.headers)
     if answer.etag is not None:
         headers["ETag"] = answer.etag
+    if answer.file is not None:
+        headers["Content-Type"] = answer.file.media_type
+        headers["Content-Disposition"] = f'inline; filename="{answer.file.name}"'
+        return Reply(answer.status, headers, answer.file.content, answer.kept)
     if answer.shown is None:
         return Reply(204, headers, b"", answer.kept)
     document = answer.shown.model_dump(mode="json", by_alias=True)

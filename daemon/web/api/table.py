@@ -12,6 +12,7 @@ from daemon.web.api import (
     invoices,
     plans,
     portal,
+    reports,
     switching,
     tickets,
 )
@@ -26,6 +27,7 @@ ROUTES: tuple[Route, ...] = (
     *plans.ROUTES,
     *tickets.ROUTES,
     *portal.ROUTES,
+    *reports.ROUTES,
     *dunning.ROUTES,
     *endpoints.ROUTES,
     *access.ROUTES,
