@@ -204,6 +204,28 @@ def test_one_invoice_that_answers_nonsense_keeps_no_other_from_being_compared(
     assert differences.waiting() == []
 
 
+def test_what_the_provider_never_answers_is_told_and_proves_nothing(
+    house: House, make: Builders, integration: records.Integration, shop: Shop
+) -> None:
+    silent, _heard = pushed(make, house, integration, 2)
+
+    class Forgets(Memory):
+        def pull(self, asked: Sequence[Asked]) -> Iterator[Observation]:
+            yield from super().pull([one for one in asked if one.ref != silent.external_id])
+
+    shop.kind = Forgets
+
+    swept(house, integration)
+
+    assert [(row.kind, row.ref) for row in differences.waiting()] == [("status_unknown", silent.external_id)]
+    state = sweeps.of(integration.id)
+    assert state is not None and not state.is_under_way and state.proven_at is None
+
+    shop.kind = Memory
+    swept(house, integration)
+    assert differences.waiting() == []
+
+
 # --- the brake ----------------------------------------------------------------------------------------
 
 

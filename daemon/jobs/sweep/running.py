@@ -42,6 +42,9 @@ READS = 10_000
 YIELD_S = 20.0
 """How long a push or a hint that waits lets the pass go on: what a provider lists is not begun twice."""
 
+PAGE = 100
+"""Links of which nothing was learned, written down in one transaction."""
+
 ALONE = 50
 """So many invoices that answer nonsense are read one by one, each to be told."""
 
@@ -200,9 +203,10 @@ def _look_again(run: _Sweeping, reading: Reading, alarming: Sequence[Applied], *
 
 
 def _unanswered(run: _Sweeping, silent: Sequence[records.Link]) -> None:
-    """Every ref is answered once, says the contract of adapters."""
-    ids = [link.id for link in silent]
-    run.visit.house.store.write("sweep.silent", partial(_mark, run, ids))
+    """Every ref is answered once, says the contract of adapters; what is not is not proven equal."""
+    for start in range(0, len(silent), PAGE):
+        some = silent[start : start + PAGE]
+        run.visit.house.store.write("sweep.silent", partial(_untold, run, some, "it was not answered", ""))
     log.warning("sweep.unanswered", integration=run.visit.integration.id, links=len(silent))
 
 
@@ -251,23 +255,29 @@ def _one_by_one(run: _Sweeping, reading: Reading, error: WispbillError) -> None:
         try:
             _read(run, single)
         except (Garbled, Rejected) as fault:
-            run.visit.house.store.write("sweep.nonsense", partial(_unreadable, run, link, fault))
+            run.visit.house.store.write(
+                "sweep.nonsense", partial(_untold, run, [link], fault.message[:300], fault.code)
+            )
 
 
-def _unreadable(run: _Sweeping, link: records.Link, fault: WispbillError) -> None:
+def _untold(run: _Sweeping, about: Sequence[records.Link], why: str, code: str) -> None:
+    """Inside a transaction: of these nothing was learned."""
     run.visit.lease.guard()
-    found = Found(
-        kind=Kind.STATUS_UNKNOWN.value,
-        ref=link.external_id or "",
-        sentence=f"It cannot be read: {fault.message[:300]} Look at the invoice there.",
-        fingerprint=fault.code,
-        command=f"wispbill explain {link.invoice_id}",
-        link_id=link.id,
-        invoice_id=link.invoice_id,
-        customer_id=link.customer_id,
-    )
-    _note(run.visit, [found])
-    sweeps.compared([link.id], run.visit.now)
+    found = [
+        Found(
+            kind=Kind.STATUS_UNKNOWN.value,
+            ref=link.external_id or "",
+            sentence=f"It cannot be read: {why.rstrip('.')}. Look at the invoice there.",
+            fingerprint=code or "unanswered",
+            command=f"wispbill explain {link.invoice_id}",
+            link_id=link.id,
+            invoice_id=link.invoice_id,
+            customer_id=link.customer_id,
+        )
+        for link in about
+    ]
+    _note(run.visit, found)
+    sweeps.compared([link.id for link in about], run.visit.now)
 
 
 # --- what was found -----------------------------------------------------------------------------------
