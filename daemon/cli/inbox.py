@@ -70,24 +70,12 @@ def show(ctx: typer.Context, number: Number, *, as_json: output.Json = False) ->
 def replay(ctx: typer.Context, number: Number, *, as_json: output.Json = False) -> None:
     """Let a hint point again: what it is about is read once more."""
     from daemon.cli import shapes
-    from daemon.store import audit, hints
+    from daemon.jobs import wishes
 
     desk = desk_of(ctx)
     desk.open()
     row = _named(number)
-
-    def work() -> None:
-        hints.reuse(row.id)
-        audit.append(
-            row.tenant_id,
-            actor=desk.actor,
-            action="hint.replayed",
-            subject=row.integration_id,
-            data={"hint": row.id, "ref": row.ref},
-            now=desk.now,
-        )
-
-    desk.write("inbox.replay", work, wake="pull")
+    desk.write("inbox.replay", lambda: wishes.replay(row, actor=desk.actor, now=desk.now), wake="pull")
     if as_json:
         output.document(shapes.hint(_named(number)))
     else:

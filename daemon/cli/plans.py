@@ -207,29 +207,14 @@ def numbering(
     as_json: output.Json = False,
 ) -> None:
     """Show or set how generated invoices are numbered."""
-    from daemon.jobs.intake import today_of
-    from daemon.policy.numbering import NumberFormat
-    from daemon.store import billing
+    from daemon.jobs.bill import numbering_of, set_numbering
 
-    try:
-        made = NumberFormat.parse(format_) if format_ is not None else None
-    except ValueError as error:
-        raise InvalidInput("WB-INPUT", f"format: {error}", field="format") from None
     desk = desk_of(ctx)
     owner = desk.tenant(tenant)
-    today = today_of(owner, desk.now)
-    if made or following:
-        desk.write(
-            "plans.numbering",
-            lambda: billing.set_numbering(
-                owner.id, made, following, today=today, actor=desk.actor, now=desk.now
-            ),
-        )
-    shape = {
-        "format": billing.number_format(owner.id).text,
-        "next": billing.Numbers(owner.id).next(today),
-        "last": output.Named({str(year or "all"): last for year, last in billing.counters(owner.id).items()}),
-    }
+    if format_ is not None or following:
+        set_numbering(desk.house, owner, format_=format_, following=following, actor=desk.actor)
+    now_ = numbering_of(owner, desk.now)
+    shape = {"format": now_.format, "next": now_.next, "last": output.Named(now_.last)}
     if as_json:
         output.document(shape)
     else:

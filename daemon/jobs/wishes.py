@@ -47,6 +47,19 @@ def _void_here(link: records.Link, now: datetime) -> None:
     changes.apply([changes.Applied(subject, observation, decide(subject.known, observation))], now=now)
 
 
+def replay(row: records.Hint, *, actor: str, now: datetime) -> None:
+    """A hint points again: what it is about is read once more."""
+    hints.reuse(row.id)
+    audit.append(
+        row.tenant_id,
+        actor=actor,
+        action="hint.replayed",
+        subject=row.integration_id,
+        data={"hint": row.id, "ref": row.ref},
+        now=now,
+    )
+
+
 def _audit(row: records.Invoice, action: str, actor: str, now: datetime) -> None:
     audit.append(
         row.tenant_id, actor=actor, action=action, subject=row.id, data={"number": row.number}, now=now

@@ -101,10 +101,21 @@ def reuse(hint_id: int) -> bool:
     return bool(Hint.update(used_at=None).where(Hint.id == hint_id).execute())
 
 
-def listing(*, integration_id: str | None = None, limit: int = 50) -> list[records.Hint]:
-    where = () if integration_id is None else (Hint.integration_id == integration_id,)
+def listing(
+    *,
+    integration_id: str | None = None,
+    tenant_id: str | None = None,
+    before: int | None = None,
+    limit: int = 50,
+) -> list[records.Hint]:
+    """The newest first, from behind the number `before`."""
+    pairs = ((Hint.integration_id, integration_id), (Hint.tenant_id, tenant_id))
+    where = [column == value for column, value in pairs if value is not None]
+    where += [] if before is None else [Hint.id < before]
     return list(records.Hint.select(*where, order=Hint.id.desc(), limit=limit))
 
 
-def get(hint_id: int) -> records.Hint | None:
-    return records.Hint.first(Hint.id == hint_id)
+def get(hint_id: int, *, tenant_id: str | None = None) -> records.Hint | None:
+    """Of the tenant (None: any)."""
+    where = Hint.id == hint_id
+    return records.Hint.first(where if tenant_id is None else where & (Hint.tenant_id == tenant_id))

@@ -94,6 +94,13 @@ def oldest_unsent(integration_id: str) -> datetime | None:
     return next((row.created_at for row in query), None)
 
 
+def next_push_at(integration_ids: Sequence[str]) -> datetime | None:
+    """When something is to be sent next at one of these."""
+    there = Link.integration_id.in_(list(integration_ids)) & Link.next_push_at.is_null(False)
+    query = Link.select(Link.next_push_at).where(there).order_by(Link.next_push_at).limit(1)
+    return next((row.next_push_at for row in query), None)
+
+
 def causes(tenant_id: str | None, *, limit: int) -> list[Cause]:
     """Why invoices were refused, the most invoices first: a person must look at them."""
     newest = pw.fn.MAX(Link.invoice_id)

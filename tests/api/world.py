@@ -6,10 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from daemon.model import Hint
+from daemon.store import differences, hints, integrations
 from daemon.store.tokens import Role
 from daemon.web.api import given
 from daemon.web.api.dunning import CloseGiven, HoldGiven, PromiseGiven
 from daemon.web.api.endpoints import EndpointGiven, ResendGiven
+from daemon.web.api.entering import InvoicesGiven, NumberingGiven, SubscriptionsGiven
+from daemon.web.api.office import SettleGiven
 from daemon.web.api.plans import AdjustGiven, SkipGiven
 from daemon.web.api.portal import PortalSessionGiven
 from daemon.web.api.routing import Route
@@ -124,6 +128,20 @@ BODIES: Mapping[type[given.Given], dict[str, Any]] = {
     AdjustGiven: {"quantity": 2, "amount": "20.00", "tax": "0", "planPrice": False},
     ResendGiven: {"first": 1, "last": 2, "failed": False},
     PortalSessionGiven: {"page": "service"},
+    SettleGiven: {"note": "agreed by phone"},
+    NumberingGiven: {"format": "{year}-{counter:05d}", "next": 7},
+    InvoicesGiven: {
+        "invoices": [
+            INVOICE | {"number": "3003", "customer": "C-8", "customerName": "Subscriber 0008"},
+            INVOICE | {"number": "3004", "customer": "C-2", "customerEmail": "subscriber0002@example.com"},
+        ],
+        "dryRun": False,
+        "createCustomers": True,
+    },
+    SubscriptionsGiven: {
+        "subscriptions": [{"customer": "C-2", "plan": "home", "start": "2026-03-02", "reference": "S-3"}],
+        "dryRun": False,
+    },
     given.Nothing: {},
 }
 
@@ -162,9 +180,28 @@ class World:
             "tokenId": row.id,
             "planId": plan,
             "subscriptionId": office.post("/api/subscriptions", body, **ask)["id"],
+            "hintId": self._hint(self._id(admin), integration),
+            "differenceId": self._difference(integration),
             "endpointId": office.post("/api/endpoints", BODIES[EndpointGiven], **ask)["id"],
             "ticketId": office.post(f"{home}/tickets", BODIES[TicketGiven], **ask)["id"],
         }
+
+    def _hint(self, tenant_id: str, integration_id: str) -> str:
+        now = self.office.clock.now()
+        told = [Hint("evt_1", "in_1", now, "invoice.paid")]
+        self.office.house.store.write(
+            "test", lambda: hints.note(tenant_id, integration_id, told, source="webhook", now=now)
+        )
+        return str(hints.listing(integration_id=integration_id)[0].id)
+
+    def _difference(self, integration_id: str) -> str:
+        office, row = self.office, integrations.get(None, integration_id)
+        found = [differences.Found("unknown_here", "in_9", "It is not here.", "1", "wispbill explain in_9")]
+        office.house.store.write(
+            "test",
+            lambda: differences.note(row, found, now=office.clock.now(), entropy=office.house.entropy),
+        )
+        return differences.waiting(row.tenant_id)[0].id
 
     def _id(self, admin: str) -> str:
         return self.office.rows[admin].tenant_id
@@ -178,6 +215,8 @@ MISSING = {
     "tokenId": "00000000",
     "planId": "wbf_00000000000000000000000000",
     "subscriptionId": "wbs_00000000000000000000000000",
+    "hintId": "999999999",
+    "differenceId": "wbd_00000000000000000000000000",
     "endpointId": "wbe_00000000000000000000000000",
     "ticketId": "wbk_00000000000000000000000000",
 }

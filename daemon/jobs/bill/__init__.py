@@ -11,6 +11,7 @@
 
 from daemon.jobs.bill.batches import Held
 from daemon.jobs.bill.items import Item
+from daemon.jobs.bill.numbering import NumberingNow, numbering_of, set_numbering
 from daemon.jobs.bill.planfile import (
     Difference,
     PlanFile,
@@ -25,13 +26,16 @@ __all__ = [
     "Difference",
     "Held",
     "Item",
+    "NumberingNow",
     "PlanFile",
     "Tally",
     "bill",
     "bill_tenant",
     "differences",
+    "numbering_of",
     "plan_tenant",
     "read_plan_file",
+    "set_numbering",
     "shape_of",
     "write_plan_file",
 ]

@@ -40,7 +40,7 @@ def listed(request: Request) -> Answer:
         sync=asked.sync.value if asked.sync else None,
     )
     more = rows[asked.limit - 1].id if len(rows) > asked.limit else None
-    found = [shown.InvoiceShown(**fields) for fields in _fields(request, rows[: asked.limit])]
+    found = [shown.InvoiceShown(**fields) for fields in fields_of(request, rows[: asked.limit])]
     return Answer(shown.InvoicePage(invoices=found, next=more))
 
 
@@ -66,7 +66,7 @@ def void(request: Request) -> Answer:
 
 
 def status(request: Request) -> Answer:
-    [fields] = _fields(request, [_named(request)])
+    [fields] = fields_of(request, [_named(request)])
     names = shown.InvoiceStatus.model_fields
     return Answer(shown.InvoiceStatus(**{name: fields[name] for name in names}))
 
@@ -84,7 +84,7 @@ def _named(request: Request) -> records.Invoice:
 
 
 def _whole(request: Request, row: records.Invoice) -> shown.InvoiceWhole:
-    [fields] = _fields(request, [row])
+    [fields] = fields_of(request, [row])
     return shown.InvoiceWhole(
         **fields,
         lines=[_line(line, row.currency) for line in invoices.lines_of(row.id)],
@@ -96,7 +96,8 @@ def _whole(request: Request, row: records.Invoice) -> shown.InvoiceWhole:
     )
 
 
-def _fields(request: Request, rows: Sequence[records.Invoice]) -> list[dict[str, Any]]:
+def fields_of(request: Request, rows: Sequence[records.Invoice]) -> list[dict[str, Any]]:
+    """What `InvoiceShown` shows of each."""
     today = today_of(request.tenant, request.now)
     at = links.of_invoices([row.id for row in rows])
     people = customers.by_ids({row.customer_id for row in rows})

@@ -28,6 +28,8 @@ PATHS = {
     "planId": "`wbf_…`, or `ref:` and its reference",
     "ticketId": "`wbk_…`",
     "endpointId": "`wbe_…`",
+    "differenceId": "`wbd_…`",
+    "hintId": "Its number",
     "subscriptionId": "`wbs_…`, or `ref:` and its reference",
 }
 
