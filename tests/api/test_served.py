@@ -125,7 +125,8 @@ def test_the_api_can_be_left_out_and_stands_without_the_receiver(
 
 
 def test_with_neither_there_is_no_listener(tmp_path: Path, empty_database: Path) -> None:
-    office = build_office(tmp_path, empty_database, api__enabled="false", receiver__enabled="false")
+    faces = dict.fromkeys(("api__enabled", "receiver__enabled", "portal__enabled"), "false")
+    office = build_office(tmp_path, empty_database, **faces)
     assert [one._name for one in build_web(office.house, Beats(office.clock))] == ["monitoring"]
     office.house.close()
 
