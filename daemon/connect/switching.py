@@ -83,7 +83,7 @@ def _plan(house: House, old: records.Integration, new: records.Integration, adap
         new=new,
         provider=new.provider,
         account=new.account_name or new.id,
-        piles=tuple(switching.piles(old.id)),
+        piles=tuple(switching.piles(old)),
         refused=tuple(refused[:REFUSED_SHOWN]),
         refused_count=len(refused),
         waits=not new.create_automatically,
@@ -95,7 +95,7 @@ def _refused(
 ) -> list[Refused]:
     """Of what would move, what the new provider would refuse whatever it says today."""
     found: list[Refused] = []
-    for link, invoice, draft in drafts(new, switching.moving(old.id), house.clock.now()):
+    for link, invoice, draft in drafts(new, switching.moving(old), house.clock.now()):
         error = None if link.void_requested_at is not None else _objection(adapter, draft)
         if error is not None:
             found.append(Refused(invoice.id, invoice.number, draft.total, error.code, error.message))
@@ -227,12 +227,12 @@ def _switch(house: House, planned: Plan, new: records.Integration, actor: str, c
     check(old)
     insist(old, new)
     now, waits = house.clock.now(), not new.create_automatically
-    piles = tuple(switching.piles(old.id))
+    piles = tuple(switching.piles(old))
+    moved = switching.move(old, new, waits=waits, now=now)
     _leave(house, old, actor)
     integrations.update(new.id, duty=Duty.SERVES.value, follows_id=old.id, next_poll_at=now)
     taking = integrations.get(old.tenant_id, new.id)
     integrations.set_state(taking, S.ACTIVE, now=now, actor=actor)
-    moved = switching.move(old, taking, waits=waits, now=now)
     data = {"from": old.id, "to": new.id, "count": len(moved)}
     sentence = (
         f"{new.provider} ({new.id}) takes over from {old.provider} ({old.id}): {len(moved)} invoices that "
@@ -269,6 +269,7 @@ def undo(
         integrations.hold(new.id)
         now = house.clock.now()
         insist_on_undo(current, new)
+        moved = switching.move(new, current, waits=not current.create_automatically, now=now)
         integrations.update(new.id, duty=Duty.STANDS_BY.value)
         waiting = integrations.get(old.tenant_id, new.id)
         integrations.set_state(waiting, S.PAUSED, now=now, actor=actor)
@@ -276,7 +277,6 @@ def undo(
         serving = integrations.get(old.tenant_id, old.id)
         if serving.state == S.DRAINING:
             integrations.set_state(serving, S.ACTIVE, now=now, actor=actor)
-        moved = switching.move(waiting, serving, waits=not serving.create_automatically, now=now)
         insist_on_undo(current, new)  # what was marked while this waited for its row has stayed there
         data = {"from": new.id, "to": old.id, "count": len(moved)}
         sentence = f"The switch to {new.provider} ({new.id}) is undone; {len(moved)} invoices come back."
@@ -306,7 +306,7 @@ def insist_on_undo(old: records.Integration, new: records.Integration) -> None:
         return
     raise InvalidInput(
         CODE,
-        f"{switching.sent(new.id)} invoices were sent to {new.provider} already: "
+        f"something was sent to {new.provider} already ({switching.sent(new.id)} invoices): "
         f"wispbill integrations switch {new.id} --to {old.id} goes back, and {new.id} drains",
     )
 

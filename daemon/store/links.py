@@ -54,6 +54,13 @@ def by_refs(integration_id: str, refs: Sequence[str]) -> dict[str, records.Link]
     return {row.external_id or "": row for row in records.Link.select(where)}
 
 
+def latest_of_customer(integration_id: str, customer_id: str, *, limit: int) -> list[records.Link]:
+    """The customer's newest invoices that are at this integration."""
+    mine = (Link.integration_id == integration_id) & (Link.customer_id == customer_id)
+    order = (Link.pushed_at.desc(), Link.id.desc())
+    return list(records.Link.select(mine & Link.external_id.is_null(False), order=order, limit=limit))
+
+
 def settled_by(integration_id: str, payments: Sequence[str]) -> list[str]:
     """Ids of the links whose invoices know a fact of one of these payments."""
     ids: set[str] = set()
@@ -85,21 +92,26 @@ def assign(now: datetime) -> int:
     serving = Integration.select().where(running() & serves)
     count = 0
     for row in serving.where(Integration.tenant_id.in_(sorted(tenants)) & Integration.approved):
-        if row.customer_id is not None:
-            mine = Link.customer_id == row.customer_id
-        else:
-            with_own = Integration.select(Integration.customer_id).where(
-                (Integration.tenant_id == row.tenant_id)
-                & Integration.customer_id.is_null(False)
-                & Integration.removed_at.is_null()
-                & serves
-            )
-            mine = (Link.tenant_id == row.tenant_id) & Link.customer_id.not_in(with_own)
+        mine = belongs_to(row)
         if not row.create_automatically:
             unasked = unassigned & mine & Link.void_requested_at.is_null()
             Link.update(next_push_at=None).where(unasked).execute()
         count += Link.update(integration_id=row.id).where(unassigned & mine).execute()
     return count
+
+
+def belongs_to(row: Integration | records.Integration) -> pw.Expression:
+    """The links of the customers whom this integration serves: the customer's own, or everybody's that has
+    none of their own."""
+    if row.customer_id is not None:
+        return Link.customer_id == row.customer_id
+    with_own = Integration.select(Integration.customer_id).where(
+        (Integration.tenant_id == row.tenant_id)
+        & Integration.customer_id.is_null(False)
+        & Integration.removed_at.is_null()
+        & (Integration.duty == Duty.SERVES.value)
+    )
+    return (Link.tenant_id == row.tenant_id) & Link.customer_id.not_in(with_own)
 
 
 def due_for_push(integration_id: str, now: datetime, *, limit: int) -> list[records.Link]:

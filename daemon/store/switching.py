@@ -16,7 +16,7 @@ import peewee as pw
 from daemon.model import CLOSED, PaymentStatus, StepState, SyncState
 from daemon.model.states import Duty
 from daemon.money import Money
-from daemon.store import audit, events, records
+from daemon.store import audit, events, links, records
 from daemon.store.tables import Integration, Invoice, Link, Step
 
 CHUNK = 500
@@ -48,10 +48,11 @@ class Pile:
     due: tuple[Money, ...]
 
 
-def piles(integration_id: str) -> list[Pile]:
-    """All invoices of an integration, by lot; empty lots too. Voided ones that never left are none's."""
+def piles(old: records.Integration) -> list[Pile]:
+    """All invoices of an integration, and those that it would be given next, by lot; empty lots too. Voided
+    ones that never left are none's."""
     rows: Any = (
-        _of(integration_id)
+        _of(old)
         .select(_lot(), Invoice.currency, pw.fn.COUNT(Link.id), pw.fn.SUM(Invoice.due_minor))
         .group_by(pw.SQL("1"), Invoice.currency)
         .order_by(pw.SQL("1"), Invoice.currency)
@@ -66,9 +67,9 @@ def piles(integration_id: str) -> list[Pile]:
     return [Pile(lot, counts[lot], tuple(due[lot])) for lot in Lot]
 
 
-def moving(integration_id: str) -> list[records.Link]:
+def moving(old: records.Integration) -> list[records.Link]:
     """The links that would go with a switch, oldest first."""
-    rows: Any = _of(integration_id).select(Link.id).where(_untouched()).order_by(Link.id).tuples()
+    rows: Any = _of(old).select(Link.id).where(_untouched()).order_by(Link.id).tuples()
     ids = [row[0] for row in rows]
     found: list[records.Link] = []
     for start in range(0, len(ids), CHUNK):
@@ -80,7 +81,7 @@ def move(old: records.Integration, new: records.Integration, *, waits: bool, now
     """Inside a transaction: whatever nothing was sent of goes to the other integration, to be sent at once
     or (`waits`) when somebody asks. Returns the ids of the links. One that is being marked this very moment
     stays: its row decides, not what was read before."""
-    still = (Link.integration_id == old.id) & _untouched()
+    still = ((Link.integration_id == old.id) | Link.integration_id.is_null()) & _untouched()
     fresh = {
         "integration_id": new.id,
         "state": SyncState.PENDING.value,
@@ -91,7 +92,7 @@ def move(old: records.Integration, new: records.Integration, *, waits: bool, now
         "attempts": 0,
     }
     moved: list[str] = []
-    for link in moving(old.id):
+    for link in moving(old):
         due = None if waits and link.void_requested_at is None else now
         values = fresh | {"next_push_at": due}
         if Link.update(values).where((Link.id == link.id) & still).execute():
@@ -126,11 +127,6 @@ def sent(integration_id: str) -> int:
 def marks(integration_id: str) -> bool:
     """Whether anything, a payer too, was ever sent there."""
     return bool(Step.select(Step.id).where(Step.integration_id == integration_id).exists())
-
-
-def left(integration_id: str) -> int:
-    """How many invoices are with this integration that are not void."""
-    return int(_of(integration_id).select(Link.id).count())
 
 
 def can_be_undone(old: records.Integration) -> bool:
@@ -170,14 +166,14 @@ def note(
 # --- which ones ---------------------------------------------------------------------------------------
 
 
-def _of(integration_id: str) -> Any:
-    """The links of an integration with their invoices; not what was voided before it was sent."""
+def _of(old: records.Integration) -> Any:
+    """The links of an integration, and those without one that are its to take, with their invoices; not what
+    was voided before it was sent."""
+    its = Link.integration_id == old.id
+    if old.duty == Duty.SERVES and old.approved:
+        its |= Link.integration_id.is_null() & links.belongs_to(old)
     never = Link.external_id.is_null() & (Invoice.payment_status == PaymentStatus.VOID.value)
-    return (
-        Link.select()
-        .join(Invoice, on=(Invoice.id == Link.invoice_id))
-        .where((Link.integration_id == integration_id) & ~never)
-    )
+    return Link.select().join(Invoice, on=(Invoice.id == Link.invoice_id)).where(its & ~never)
 
 
 def _unsent() -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from daemon import connect
-from daemon.connect import Connected
+from daemon.connect import Connected, switching
 from daemon.errors import GrantDead, InvalidInput, RemoteError, Throttled
 from daemon.jobs.visit import Visit, visit
 from daemon.model import IntegrationState
@@ -342,3 +342,40 @@ def test_a_provider_that_is_down_after_the_exchange_leaves_no_half_integration(o
     assert Secret.select().where(Secret.field == "tokens").count() == 0
     with pytest.raises((InvalidInput, RemoteError)):
         connect.finish(office.house, link.state, "realm-1")
+
+
+def test_an_account_by_consent_stands_by_until_it_is_switched_to(office: Office) -> None:
+    make = Builders(office.house.store)
+    old = make.an_integration(office.tenant)
+
+    link = connect.begin(
+        office.house,
+        office.app,
+        tenant_id=office.tenant.id,
+        customer_id=None,
+        label="Ledger",
+        settings={},
+        actor="cli:operator",
+        beside=switching.beside(office.tenant.id, old.id, None),
+    )
+    office.get(office.server.browse(link.url))
+
+    new = integrations.standing_by(old)
+    assert new is not None
+    assert (new.provider, new.state, new.grant_id is not None) == ("ledger", "paused", True)
+    assert integrations.at_place(office.tenant.id, None) == old
+    done = switching.switch(office.house, old, new, actor="cli:operator")
+    assert done.new is not None
+    assert (done.new.state, done.old.state) == ("active", "draining")
+
+
+def test_nothing_stands_by_what_is_on_its_way_out_or_another_s(office: Office) -> None:
+    make = Builders(office.house.store)
+    old = make.an_integration(office.tenant)
+    person = make.a_customer(office.tenant)
+
+    with pytest.raises(InvalidInput, match="same customer"):
+        switching.beside(office.tenant.id, old.id, person.id)
+    office.house.store.write("test", lambda: integrations.update(old.id, duty="leaves"))
+    with pytest.raises(InvalidInput, match="on its way out"):
+        switching.beside(office.tenant.id, old.id, None)
