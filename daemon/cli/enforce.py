@@ -72,8 +72,14 @@ def _chosen(desk: Desk, name: str | None) -> list[records.Tenant]:
 
 
 def _release(desk: Desk, chosen: list[records.Tenant]) -> None:
+    """One tenant's: nobody looked at all of them."""
     from daemon.jobs import enforce as job
+    from daemon.store import service
 
+    braked = {row.tenant_id for row in service.brakes() if row.released_at is None}
+    held = [tenant.reference for tenant in chosen if tenant.id in braked]
+    if len(held) > 1:
+        raise InvalidInput("WB-INPUT", f"name the tenant: a brake is on at {', '.join(held)}", field="tenant")
     released = [
         tenant.reference for tenant in chosen if job.release_brake(desk.house, tenant, actor=desk.actor)
     ]

@@ -99,9 +99,14 @@ def _ask(desk: Desk, chosen: list[records.Integration]) -> None:
 
 
 def _release(desk: Desk, chosen: list[records.Integration]) -> None:
+    """One integration's: nobody looked at all of them."""
     from daemon.jobs import pull
 
-    for row in chosen:
+    held = [row for row in chosen if row.brake and not row.brake.get("released")]
+    if len(held) > 1:
+        names = ", ".join(row.id for row in held)
+        raise InvalidInput("WB-INPUT", f"name the integration: a brake is on at {names}", field="integration")
+    for row in held:
         pull.release_brake(desk.house, row, actor=desk.actor)
 
 

@@ -294,7 +294,8 @@ def _hold(visit: Visit, confirmed: Sequence[Applied], asked: int) -> None:
     reasons = sorted({item.change.alarming or "" for item in confirmed if item.change})
     sentence = (
         f"{len(confirmed)} of {asked} invoices read are suddenly {' or '.join(reasons)} at the provider; "
-        "nothing of it was applied. Look there, then `wispbill pull --release-brake`."
+        "nothing of it was applied. Look there, then "
+        f"`wispbill pull --integration {visit.integration.id} --release-brake`."
     )
     held = {"at": now.isoformat(), "count": len(confirmed), "asked": asked, "reasons": reasons}
 

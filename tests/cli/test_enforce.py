@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from daemon.store import service, tenants
 from tests.cli.conftest import Shell
 
 
@@ -138,6 +139,20 @@ def test_the_verbs_do_not_go_together(wisp: Shell) -> None:
 
 def test_where_no_brake_holds_anything_it_says_so(wisp: Shell) -> None:
     assert "No brake holds anything." in wisp.ran("enforce", "--release-brake").output
+
+
+def test_the_brake_of_one_tenant_is_released_and_never_that_of_all(wisp: Shell) -> None:
+    wisp.ran("tenants", "add", "other")
+    desk = wisp.desk()
+    desk.open()
+    for tenant in tenants.everyone():
+        desk.write("test", lambda one=tenant: service.apply_brake(one.id, 9, 20, desk.now))
+
+    assert "name the tenant: a brake is on at other, wisp" in wisp.refused("enforce", "--release-brake")
+    said = wisp.ran("enforce", "--release-brake", "--tenant", "other").output
+
+    assert "Released for a day: other." in said
+    assert [row.released_at is None for row in service.brakes()].count(True) == 1
 
 
 def test_status_counts_what_is_held_and_names_a_brake_as_a_problem(wisp: Shell) -> None:

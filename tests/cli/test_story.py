@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from daemon.store import integrations
 from daemon.store.locks import FileLock
 from daemon.wakeup import Listener
+from tests.builders import Builders
 from tests.cli.conftest import Shell
 
 
@@ -133,6 +135,19 @@ def test_a_plan_to_pull_says_what_would_be_read(shell: Shell) -> None:
     (plan,) = shell.json("pull", "--dry-run")["integrations"]
     assert (plan["id"], plan["changeFeed"], plan["hints"]) == (integration, "now", 0)
     assert shell.json("integrations", "show", integration)["polledAt"] is None
+
+
+def test_the_brake_of_one_integration_is_released_and_never_that_of_all(shell: Shell) -> None:
+    first = shell.all_set()
+    desk = shell.desk()
+    desk.open()
+    second = Builders(desk.house.store).an_integration().id
+    held = {"at": desk.now.isoformat(), "count": 12}
+    for name in (first, second):
+        desk.write("test", lambda one=name: integrations.update(one, brake=held))
+
+    assert "name the integration" in shell.refused("pull", "--release-brake")
+    assert integrations.get(None, first).brake == held
 
 
 def test_what_the_brake_holds_is_applied_once_a_person_released_it(shell: Shell) -> None:

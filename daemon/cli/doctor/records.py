@@ -118,7 +118,7 @@ def state(integration: records.Integration) -> Iterator[Finding]:
         case S.PAUSED:
             yield warn(about, "paused: it is neither pushed to nor read")
         case _ if integration.brake and not integration.brake.get("released"):
-            yield bad(about, "the brake holds what was read", "wispbill pull --release-brake")
+            yield bad(about, "the brake holds what was read", settling(integration))
         case _ if integration.fault_code:
             yield warn(about, f"{integration.fault_code}: {fault}; it is tried again by itself")
         case _:

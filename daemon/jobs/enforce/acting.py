@@ -10,7 +10,7 @@ from daemon.clock import to_micros
 from daemon.dunning import Debt, Person, Verdict, decide
 from daemon.house import House
 from daemon.jobs.enforce import braking
-from daemon.jobs.enforce.gathering import ASKED_BY, BRAKED, Gathered, Ground, gather
+from daemon.jobs.enforce.gathering import ASKED_BY, Gathered, Ground, braked, gather
 from daemon.model import Hint
 from daemon.model.dunning import ServiceStatus
 from daemon.store import events, hints, service
@@ -72,7 +72,7 @@ def _counted(house: House, ground: Ground, gathered: Gathered) -> Ground:
     if not braking.too_many(ground.tenant.id, would, house.settings.enforce, ground.moment.at):
         return ground
     braking.apply(ground.tenant, would, ground.moment.at)
-    return replace(ground, moment=replace(ground.moment, paused=BRAKED))
+    return replace(ground, moment=replace(ground.moment, paused=braked(ground.tenant)))
 
 
 def _gently(person: Person, ground: Ground) -> Verdict:

@@ -41,7 +41,8 @@ def apply(tenant: records.Tenant, would: AbstractSet[str], now: datetime) -> Non
     count, served = len(everyone), service.customers_of(tenant.id)
     sentence = (
         f"{count} of {served} customers would be cut off within a day; nobody of them is. "
-        "Look at `wispbill enforce --held`, then `wispbill enforce --release-brake`."
+        f"Look at `wispbill enforce --held --tenant {tenant.reference}`, then "
+        f"`wispbill enforce --release-brake --tenant {tenant.reference}`."
     )
     data: Document = {"count": count, "customers": served, "sentence": sentence}
     service.apply_brake(tenant.id, count, served, now)

@@ -21,8 +21,6 @@ from daemon.store.service import Step
 ASKED_BY = "enforce"
 """The source of the hints by which a read is asked for."""
 
-BRAKED = ("brake", "too many customers would be cut off in a day: wispbill enforce --release-brake")
-
 NOWHERE = "it is not at a provider yet"
 
 
@@ -55,6 +53,12 @@ def ground_of(house: House, tenant: Tenant, *, at: datetime | None = None, trust
     return Ground(tenant, rules, Moment(now, local, within, paused, trusting))
 
 
+def braked(tenant: Tenant) -> tuple[str, str]:
+    """Why nobody is cut off while the brake is on."""
+    command = f"wispbill enforce --release-brake --tenant {tenant.reference}"
+    return "brake", f"too many customers would be cut off in a day: {command}"
+
+
 def _paused(house: House, tenant: Tenant, now: datetime) -> tuple[str, str] | None:
     """Why nobody of this tenant is cut off now."""
     if house.pushes_paused:
@@ -65,7 +69,7 @@ def _paused(house: House, tenant: Tenant, now: datetime) -> tuple[str, str] | No
         return "pull", "nothing is read from providers (pull.enabled is false)"
     brake = service.brake(tenant.id)
     if brake and brake.released_at is None:
-        return BRAKED
+        return braked(tenant)
     return None
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from daemon.errors import CATALOGUE, InvalidInput
 from daemon.house import House
 from daemon.jobs.notify import agreeing
+from daemon.jobs.remedies import settling
 from daemon.log import scrub
 from daemon.model import RUNNING, IntegrationState
 from daemon.policy import poll_interval_s
@@ -67,7 +68,7 @@ def _integrations(house: House, now: datetime) -> Iterator[Cause]:
             )
         if row.brake is not None:
             concern = concern or alerts.at_integration(row.id)
-            text = "A read brought too much bad news; look there, then wispbill pull --release-brake"
+            text = f"A read brought too much bad news; look there, then {settling(row)}"
             count = int(row.brake.get("count", 1))
             yield Cause(f"brake:{row.id}", row.tenant_id, "brake", f"{name}: brake on", text, count, concern)
         if row.state in RUNNING:
