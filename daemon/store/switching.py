@@ -142,10 +142,18 @@ def successor(old: records.Integration) -> records.Integration | None:
 
 
 def hold_back(integration_id: str) -> int:
-    """Inside a transaction: what is due and nothing was sent of waits until somebody asks for it."""
-    still = (Link.integration_id == integration_id) & (Link.state == SyncState.PENDING.value)
-    still &= Link.void_requested_at.is_null() & Link.next_push_at.is_null(False)
-    return int(Link.update(next_push_at=None).where(still & ~pw.fn.EXISTS(_sends())).execute())
+    """Inside a transaction: what is due, or parked, and nothing was sent of waits until somebody asks for
+    it."""
+    due = (Link.state == SyncState.PENDING.value) & Link.next_push_at.is_null(False)
+    waiting = due | (Link.state == SyncState.PARKED.value)
+    still = (Link.integration_id == integration_id) & Link.void_requested_at.is_null() & waiting
+    values = {
+        "state": SyncState.PENDING.value,
+        "fault_code": None,
+        "fault_text": None,
+        "next_push_at": None,
+    }
+    return int(Link.update(values).where(still & ~pw.fn.EXISTS(_sends())).execute())
 
 
 def note(
