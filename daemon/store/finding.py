@@ -6,9 +6,11 @@ from typing import Any
 
 import peewee as pw
 
+from daemon.model import CLOSED, PaymentStatus
 from daemon.store import records
 from daemon.store.tables import Customer, Integration, Invoice, Link, Payment, Tenant
 
+SETTLED = (*CLOSED, PaymentStatus.UNCOLLECTIBLE)
 SHORTEST_PHONE = 5
 """Digits from which a number may be a telephone's."""
 
@@ -39,6 +41,24 @@ def ways(text: str, tenant_id: str | None) -> list[Any]:
 def invoices_like(text: str, tenant_id: str | None, *, limit: int) -> list[records.Invoice]:
     """Whose number holds `text`; newest first."""
     where = (*_of_tenant(Invoice, tenant_id), Invoice.number.contains(text))
+    return list(records.Invoice.select(*where, order=Invoice.id.desc(), limit=limit))
+
+
+def invoices_of(
+    customer: records.Customer, *, text: str = "", show: str = "", after: str = "", limit: int
+) -> list[records.Invoice]:
+    """One customer's, newest first, from behind the id `after`. `text`: part of the number, or all of the
+    reference, or of the provider's id. `show`: `open` or `settled` ones alone."""
+    where: list[Any] = [Invoice.tenant_id == customer.tenant_id, Invoice.customer_id == customer.id]
+    if after:
+        where.append(Invoice.id < after)
+    if show:
+        settled = Invoice.payment_status.in_([status.value for status in SETTLED])
+        where.append(settled if show == "settled" else ~settled)
+    if text:
+        mine = (Link.tenant_id == customer.tenant_id) & (Link.customer_id == customer.id)
+        there = Link.select(Link.invoice_id).where(mine & (Link.external_id == text))
+        where.append(Invoice.number.contains(text) | (Invoice.reference == text) | Invoice.id.in_(there))
     return list(records.Invoice.select(*where, order=Invoice.id.desc(), limit=limit))
 
 

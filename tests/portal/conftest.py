@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from daemon.store import records
 from tests.api.asking import Office, build_office
 from tests.browsing import Browser
 from tests.portal.entering import entered
@@ -24,8 +23,3 @@ def office(tmp_path: Path, empty_database: Path) -> Iterator[Office]:
 def browser(office: Office) -> Browser:
     """Signed in as the office's customer."""
     return entered(office, office.customer)
-
-
-@pytest.fixture
-def customer(office: Office) -> records.Customer:
-    return office.customer

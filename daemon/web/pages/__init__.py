@@ -20,10 +20,11 @@ without a better status a 400, everything unforeseen a 500 with the request id.
   the tenant's zone. `{{ asset('wispbill.css') }}` is a static file's address with its content hash.
   `{% import "parts.html" as parts with context %}` has the form's token, chips, empty states, pagers, fields.
   Every template is shown visit, me (the session), tenant, reader, nav, here, request_id; it must be given
-  `title`; a face's `more` may set `brand` and `footer`.
+  `title`; a face's `more` may set `brand`, `footer` and `footer_links`.
 - **htmx**: `View("portal/invoices.html", {...}, part="rows")` answers a request of htmx with the block `rows`
   alone, and everybody else with the whole page.
 - **What is said once** (`visit.say("good", "…")` before a `Go`) waits in the session for the next page.
+- **Pace**: each session has its `per_minute`; `visit.pace("sync", 6)` bounds what costs more.
 - **Signing in**: `visit.sign_in(...)` ends the old session, begins a new one and sets its cookie on the
   answer; `visit.sign_out()` ends it. The layout posts to `<root>/sign-out`, which every face has.
 - Headers: no inline script or style, nothing from elsewhere, never kept, never framed (`headers.py`).

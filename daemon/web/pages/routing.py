@@ -14,6 +14,8 @@ from daemon.settings import Settings
 from daemon.store import records, sessions
 from daemon.store.sessions import WebSession
 from daemon.store.tokens import Role
+from daemon.web.api.pace import TooFast
+from daemon.web.limits import Budget
 from daemon.web.pages.answers import Answer
 from daemon.web.pages.forms import Fields
 from daemon.web.pages.rendering import Reader
@@ -59,6 +61,9 @@ class Visit:
     browser: str
     is_partial: bool
     secure: bool
+    budgets: Callable[[str, int], Budget]
+    mark: str = ""
+    """Of this browser, the same before and after it went to another site and came back; "": it has none."""
     said: list[tuple[str, str]] = field(default_factory=list)
     signed_in: str | None = None
     """The token of a session that began in this request; "": one ended. The server makes the cookie of it."""
@@ -94,6 +99,12 @@ class Visit:
         if wake:
             self.house.wake(wake)
         return answer
+
+    def pace(self, name: str, per_minute: int) -> None:
+        """Of one session, or one address without one. Raises TooFast."""
+        wait_s = self.budgets(name, per_minute).take(self.session.id if self.session else self.client)
+        if wait_s:
+            raise TooFast(wait_s, "that was asked for a moment ago")
 
     def say(self, kind: str, sentence: str) -> None:
         """On the page that is shown next; `kind` is good, bad or note."""

@@ -56,6 +56,7 @@ class Pages:
         self._face = face
         self._table = Table(face.pages)
         self._pace = Budget(face.per_minute(house.settings), house.clock)
+        self._budgets: dict[str, Budget] = {}
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         try:
@@ -105,7 +106,12 @@ class Pages:
             browser=_printable(environ.get("HTTP_USER_AGENT", "")),
             is_partial=environ.get("HTTP_HX_REQUEST") == "true",
             secure=headers.is_secure(environ),
+            budgets=self._budget,
         )
+
+    def _budget(self, name: str, per_minute: int) -> Budget:
+        """One for each name that a handler of ours gives."""
+        return self._budgets.setdefault(name, Budget(per_minute, self._house.clock))
 
     def _session(self, token: str) -> WebSession | None:
         found = sessions.find(self._face.name, token) if token else None
@@ -219,6 +225,7 @@ class Pages:
             "footer": "wispbill",
             **self._face.more(visit),
             **answer.shown,
+            "footer_links": (),
         }
         html = render(answer.template, shown, part=part)
         if row is not None and waiting:

@@ -11,10 +11,15 @@ from daemon.store import customers, sessions
 from daemon.store.sessions import WebSession
 from daemon.web.access import WSGI
 from daemon.web.pages import Face, NavItem, Page, Visit, pages_app
-from daemon.web.portal import entering
-from daemon.web.portal.addresses import ROOT, SESSIONS
+from daemon.web.portal import entering, invoices, service, tickets
+from daemon.web.portal.addresses import INVOICES, ROOT, SERVICE, SESSIONS, TICKETS
 
-PAGES: tuple[Page, ...] = (*entering.PAGES_HERE,)
+PAGES: tuple[Page, ...] = (
+    *entering.PAGES_HERE,
+    *invoices.PAGES,
+    *service.PAGES,
+    *tickets.PAGES,
+)
 
 
 def portal_app(house: House) -> WSGI:
@@ -22,8 +27,12 @@ def portal_app(house: House) -> WSGI:
     return pages_app(house, PORTAL)
 
 
-def _nav(_visit: Visit) -> Sequence[NavItem]:
-    return [NavItem("Signed-in browsers", SESSIONS)]
+def _nav(visit: Visit) -> Sequence[NavItem]:
+    return [
+        NavItem("Invoices", INVOICES),
+        NavItem("Service", SERVICE),
+        NavItem("Questions", TICKETS, tickets.waiting(visit)),
+    ]
 
 
 def _admits(_house: House, session: WebSession) -> bool:
@@ -42,13 +51,14 @@ def _more(visit: Visit) -> Mapping[str, Any]:
     return {
         "brand": tenant.name,
         "footer": f"{tenant.name}. Payments are made where your invoice leads you, never on these pages.",
+        "footer_links": (NavItem("Signed-in browsers", SESSIONS),),
     }
 
 
 PORTAL = Face(
     name=sessions.PORTAL,
     root=ROOT,
-    home=SESSIONS,
+    home=INVOICES,
     pages=PAGES,
     nav=_nav,
     stranger=entering.stranger,
