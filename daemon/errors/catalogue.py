@@ -121,6 +121,11 @@ CATALOGUE: dict[str, Entry] = {
         "caller",
         "when one is closed, or in another ticket",
     ),
+    "WB-BILL-CLOSED": Entry(
+        "The customer has left, and the subscription goes on; it is not billed.",
+        "operator",
+        "after `wispbill plans unsubscribe`, or `wispbill customers release`",
+    ),
     "WB-BILL-HELD": Entry(
         "A period that ended long ago was never billed; the subscription waits for a person.",
         "operator",

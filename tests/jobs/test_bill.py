@@ -19,7 +19,7 @@ from daemon.jobs.bill.items import Terms
 from daemon.model.ids import our_reference
 from daemon.policy.periods import Unit
 from daemon.providers.memory import Memory
-from daemon.store import audit, events, invoices, records, restore, runs, subscriptions, tables
+from daemon.store import audit, events, invoices, plain, records, restore, runs, subscriptions, tables
 from daemon.store.recurring import Plan, Subscription
 from tests.builders import ACTOR, Builders
 from tests.fakes import FrozenClock, Lines, Shop
@@ -380,6 +380,17 @@ def test_a_number_too_long_for_the_provider_is_held_and_uses_up_none(
     monkeypatch.setattr(Memory, "can", replace(Memory.can, max_number_length=10))
     wisp.bill()
     assert numbers() == ["2026-00001"]
+
+
+def test_who_has_left_is_billed_no_further_than_the_end_that_somebody_named(wisp: Wisp) -> None:
+    row = wisp.subscribe(wisp.plan(), "2026-02-15")
+    closed = {"service_status": "closed"}
+    wisp.store.write("test", lambda: plain.update(tables.Customer, "id", wisp.customer.id, closed))
+    assert bill_tenant(wisp.house, wisp.tenant).reasons == {"WB-BILL-CLOSED": 1}
+    assert numbers() == []
+
+    wisp.changes(row, ends_on=date(2026, 2, 20))
+    assert wisp.bill() == [("2026-02-15", "2026-02-20", 1275)]
 
 
 def test_a_reference_that_the_platform_gave_is_held_for_a_person(wisp: Wisp) -> None:

@@ -11,6 +11,7 @@ from daemon.clock import Entropy
 from daemon.errors import InvalidInput, StoreError
 from daemon.jobs.bill import items
 from daemon.jobs.bill.items import Item, Terms
+from daemon.model.dunning import ServiceStatus
 from daemon.providers import provider_class
 from daemon.store import audit, billing, customers, integrations, invoices, plans, records, subscriptions
 from daemon.store.billing import Numbers
@@ -129,6 +130,8 @@ class Drawer:
 
     def _item(self, row: Subscription, person: records.Customer, taken: set[str]) -> Item:
         """With its number. Raises InvalidInput where it cannot be billed; no number is used up then."""
+        if person.service_status == ServiceStatus.CLOSED and row.ends_on is None:
+            raise InvalidInput("WB-BILL-CLOSED", "its customer's service is closed, and it has no end")
         period = items.due_period(self._plan, row, self._terms)
         item = items.make(self._tenant, self._plan, row, person, period, self._terms)
         if item.invoice is None:
