@@ -428,6 +428,21 @@ def test_a_time_is_read_as_the_settings_say(form: str, value: Any, text: str) ->
     assert str(values(date_format=form).moment(value)) == text
 
 
+@pytest.mark.parametrize(
+    ("form", "value", "text"),
+    [
+        ("iso", "2026-03-02", "2026-03-02 12:00:00+00:00"),
+        ("iso", "2026-03-02T00:00:00Z", "2026-03-02 00:00:00+00:00"),
+        ("%d.%m.%Y", "02.03.2026", "2026-03-02 12:00:00+00:00"),
+        ("%d.%m.%Y %H:%M", "02.03.2026 00:00", "2026-03-02 00:00:00+00:00"),
+        ("epoch_s", 1772409600, "2026-03-02 00:00:00+00:00"),
+    ],
+)
+def test_money_of_a_bare_day_moved_on_that_day_in_every_zone(form: str, value: Any, text: str) -> None:
+    """Noon in UTC stands for a day without a time (`model.days`)."""
+    assert str(values(date_format=form).happened(value)) == text
+
+
 # --- the list of changes ------------------------------------------------------------------------------
 
 

@@ -126,7 +126,7 @@ class Reader:
             raise garbled(f"a {kind.value} lacks its id or its amount")
         if amount.minor == 0:
             return None
-        at = self._values.moment(found(row, where.at))
+        at = self._values.happened(found(row, where.at))
         return Fact(kind, name[:200], amount, at, word(row, where.method), name[:200])
 
 

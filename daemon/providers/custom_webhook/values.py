@@ -10,12 +10,14 @@ from typing import Any
 
 from daemon.clock import from_unix
 from daemon.errors import InvalidInput
+from daemon.model.days import bare
 from daemon.money import Money, exponent
 from daemon.providers.custom_webhook.answers import garbled
 from daemon.providers.custom_webhook.setup import CustomSettings
 
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?", re.ASCII)
 _WHOLE = re.compile(r"-?[0-9]{1,15}", re.ASCII)
+_TIME_OF_DAY = re.compile("%[-]?[HIcXTs]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,17 @@ class Values:
         except (ValueError, OverflowError):
             raise garbled("a time cannot be read as the settings say") from None
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+    def happened(self, value: Any) -> datetime | None:
+        """When money moved: a day without a time stands for itself, in whatever zone it is read."""
+        at = self.moment(value)
+        return bare(at.date()) if at is not None and self._is_day(str(value).strip()) else at
+
+    def _is_day(self, text: str) -> bool:
+        kind = self.settings.date_format
+        if kind == "iso":
+            return len(text) <= len("2026-03-31")
+        return "%" in kind and not _TIME_OF_DAY.search(kind)
 
     def _read_moment(self, text: str) -> datetime:
         kind = self.settings.date_format

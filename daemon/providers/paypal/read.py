@@ -12,6 +12,7 @@ from typing import Any
 
 from daemon.errors import Garbled
 from daemon.model import DocStatus, Document, Fact, FactKind, Links, Observation
+from daemon.model.days import bare
 from daemon.model.ids import is_our_reference
 from daemon.money import Money
 from daemon.providers.paypal.drafts import PAYER_MARK
@@ -202,7 +203,7 @@ def _payments(ref: str, doc: Document, rows: list[Document]) -> Iterable[Fact]:
             FactKind.PAYMENT,
             str(row.get("payment_id") or f"{ref}:payment:{place}"),
             from_doc(amount, "payment"),
-            _midnight(row.get("payment_date")),
+            _happened(row.get("payment_date")),
             method=_method(row),
             transaction_id=None if external else row.get("payment_id"),
         )
@@ -219,7 +220,7 @@ def _refunds(ref: str, doc: Document, total: Money) -> Iterable[Fact]:
             FactKind.REFUND,
             str(row.get("refund_id") or f"{ref}:refund:{place}"),
             amount,
-            _midnight(row.get("refund_date")),
+            _happened(row.get("refund_date")),
             transaction_id=row.get("refund_id"),
         )
     whole = _refunded(doc, total)
@@ -280,9 +281,9 @@ def _method(row: Document) -> str | None:
     return method.lower().replace("_", " ") if isinstance(method, str) else None
 
 
-def _midnight(value: object) -> datetime | None:
+def _happened(value: object) -> datetime | None:
     found = day(value)
-    return datetime(found.year, found.month, found.day, tzinfo=UTC) if found else None
+    return bare(found) if found else None
 
 
 def _links(doc: Document) -> Links:

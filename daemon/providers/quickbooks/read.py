@@ -13,6 +13,7 @@ from decimal import ROUND_FLOOR, Decimal
 
 from daemon.errors import Garbled
 from daemon.model import DocStatus, Document, Fact, FactKind, Links, Mode, Observation
+from daemon.model.days import bare
 from daemon.money import Money
 from daemon.providers.quickbooks.drafts import read_note
 from daemon.providers.quickbooks.numbers import as_money, decimal_in, plain, smallest
@@ -235,7 +236,7 @@ def _share_of(payment: Document, ref: str, smallest_amount: Decimal) -> Share:
         payment=ref_of(payment),
         cash=mine - credit + _left_over(payment, ref),
         credit=credit,
-        at=_noon(payment.get("TxnDate")),
+        at=_happened(payment.get("TxnDate")),
         method=_name(payment.get("PaymentMethodRef")),
         reference=text(payment, "PaymentRefNum"),
     )
@@ -308,10 +309,9 @@ def _day(text: object) -> date | None:
         return None
 
 
-def _noon(text: object) -> datetime | None:
-    """Of a plain day: noon in UTC, which is that day almost everywhere."""
+def _happened(text: object) -> datetime | None:
     day = _day(text)
-    return datetime(day.year, day.month, day.day, 12, tzinfo=UTC) if day else None
+    return bare(day) if day else None
 
 
 def _name(reference: object) -> str | None:

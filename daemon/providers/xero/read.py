@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
 
 from daemon.errors import Garbled
 from daemon.model import DocStatus, Document, Fact, FactKind, Links, Observation
+from daemon.model.days import bare
 from daemon.model.ids import is_our_reference
 from daemon.providers.xero.numbers import amount, day, moment, money, plain
 from daemon.providers.xero.words import PARTY, STATUS, is_guid
@@ -159,8 +159,7 @@ def _fact(
         raise Garbled(f"Xero's payment has no {id_name}", party=PARTY)
     on = day(row, "Date")
     if value > 0:
-        at = datetime.combine(on, time(), UTC) if on else None
-        yield Fact(kind, ref, money(value, currency), at, **more)
+        yield Fact(kind, ref, money(value, currency), bare(on) if on else None, **more)
 
 
 def _applied(doc: Document, *names: str) -> Decimal:
