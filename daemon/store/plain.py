@@ -61,6 +61,12 @@ def execute(sql: str, *params: Any) -> int:
     return int(_run(sql.replace("?", _mark()), params).rowcount)
 
 
+def fetch(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The rows of a statement that peewee wrote, as the database has them."""
+    rows: list[tuple[Any, ...]] = _run(sql, params).fetchall()
+    return rows
+
+
 def _run(sql: str, params: Sequence[Any]) -> Any:
     database: Any = Table._meta.database
     return database.execute_sql(sql, params)
