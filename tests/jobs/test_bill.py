@@ -259,7 +259,7 @@ def test_however_often_it_ends_and_goes_on_whole_periods_cost_what_they_cost(
 
 
 def a_tenant_value() -> records.Tenant:
-    return records.Tenant("wbt_1", "tenant-1", "Tenant 1", "UTC", "EUR", datetime(2026, 1, 1, tzinfo=UTC))
+    return records.Tenant("wbt_1", "tenant-1", "Tenant 1", "UTC", "EUR", {}, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def a_customer_value() -> records.Customer:
