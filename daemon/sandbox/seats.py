@@ -179,7 +179,7 @@ def custom_webhook(ground: Ground) -> Seat:
         "custom_webhook",
         double,
         account,
-        "billing.example.com",
+        "billing.example.com/hooks/invoices",
         credentials,
         _CUSTOM_SETTINGS,
         hook=hook,

@@ -100,7 +100,8 @@ class XeroDouble(BaseDouble):
     def add_account(
         self, name: str = "Wisp One", *, currency: str = "USD", demo: bool = False
     ) -> XeroAccount:
-        books = Books(self.identity.new_id(), name, currency, demo=demo)
+        subscribed = list(dict.fromkeys([currency, "USD", "EUR"]))
+        books = Books(self.identity.new_id(), name, currency, subscribed, demo=demo)
         books.email_limit = 0 if demo else 1000
         account = XeroAccount(self, furnish(books, self.identity.new_id()))
         self._accounts[books.id] = account
