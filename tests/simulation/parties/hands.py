@@ -148,15 +148,7 @@ class HandsParty(Party):
             posting = self.double.next_delivery()
             if posting is None:
                 return
-            environ: dict[str, Any] = {
-                "REQUEST_METHOD": "POST",
-                "CONTENT_LENGTH": str(len(posting.body)),
-                "REMOTE_ADDR": "192.0.2.1",
-                "wsgi.input": io.BytesIO(posting.body),
-            }
-            for name, value in posting.headers.items():
-                key = name.upper().replace("-", "_")
-                environ["CONTENT_TYPE" if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
+            environ = environ_of(posting)
 
             def report(ok: bool, posting: Any = posting) -> None:
                 (self.double.delivered if ok else self.double.failed)(posting)
@@ -212,6 +204,20 @@ class HandsParty(Party):
             return f"{(one.paid, one.refunded)} (paid, refunded) there, {here} here"
         status = _status(one)
         return None if invoice.payment_status == status else f"{status} there, {invoice.payment_status} here"
+
+
+def environ_of(posting: Any) -> dict[str, Any]:
+    """The POST of a webhook as a WSGI server hands it on."""
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": "POST",
+        "CONTENT_LENGTH": str(len(posting.body)),
+        "REMOTE_ADDR": "192.0.2.1",
+        "wsgi.input": io.BytesIO(posting.body),
+    }
+    for name, value in posting.headers.items():
+        key = name.upper().replace("-", "_")
+        environ["CONTENT_TYPE" if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
+    return environ
 
 
 def reference_in(text: str) -> str:

@@ -115,6 +115,36 @@ class Watched(httpx.BaseTransport):
         return self._inner.handle_request(request)
 
 
+def consent(house: House, row: records.Integration, place: Seat, base_url: str) -> records.App:
+    """Inside a transaction: our app there, and the tenant's consent to it, given without a browser."""
+    registered, now = place.app, house.clock.now()
+    assert registered is not None
+    app = apps.add(
+        provider=row.provider,
+        mode=row.mode,
+        client_id=registered.client_id,
+        redirect_uri=registered.redirect_uri,
+        label=row.provider,
+        actor="test",
+        now=now,
+        entropy=house.entropy,
+    )
+    house.safe.put(app, CLIENT_SECRET, {"client_secret": registered.client_secret})
+    webhook.keep(house.safe, app, WebhookKeys(f"{base_url}/hook", (registered.webhook_secret,)))
+    told = registered.tokens
+    refresh_s = told.get("x_refresh_token_expires_in") or 60 * 86400
+    tokens = grants.Tokens(SecretStr(told["access_token"]), SecretStr(told["refresh_token"]))
+    life = grants.Life(
+        now,
+        now + timedelta(seconds=float(told["expires_in"])),
+        now + timedelta(seconds=float(refresh_s)),
+        None,
+    )
+    grant = grants.add(house.safe, app, row.tenant_id, tokens, life, actor="test", entropy=house.entropy)
+    integrations.update(row.id, grant_id=grant.id)
+    return app
+
+
 class GrantParty(SeatedParty):
     """Connected by a tenant's consent to our app; webhooks come to the app's one address."""
 
@@ -145,34 +175,7 @@ class GrantParty(SeatedParty):
     @classmethod
     def connect(cls, house: House, tenant: records.Tenant) -> str:
         integration_id = super().connect(house, tenant)
-        registered = cls._born().app
-        assert registered is not None
-        now = house.clock.now()
-        app = apps.add(
-            provider=cls.provider,
-            mode=cls.mode().value,
-            client_id=registered.client_id,
-            redirect_uri=registered.redirect_uri,
-            label=cls.provider,
-            actor="test",
-            now=now,
-            entropy=house.entropy,
-        )
-        house.safe.put(app, CLIENT_SECRET, {"client_secret": registered.client_secret})
-        webhook.keep(house.safe, app, WebhookKeys(f"{cls.base_url()}/hook", (registered.webhook_secret,)))
-        told = registered.tokens
-        life_s = {name: told.get(name) for name in ("expires_in", "x_refresh_token_expires_in")}
-        refresh_s = life_s["x_refresh_token_expires_in"] or 60 * 86400
-        tokens = grants.Tokens(SecretStr(told["access_token"]), SecretStr(told["refresh_token"]))
-        life = grants.Life(
-            now,
-            now + timedelta(seconds=float(told["expires_in"])),
-            now + timedelta(seconds=float(refresh_s)),
-            None,
-        )
-        grant = grants.add(house.safe, app, tenant.id, tokens, life, actor="test", entropy=house.entropy)
-        integrations.update(integration_id, grant_id=grant.id)
-        cls.app_id = app.id
+        cls.app_id = consent(house, integrations.get(None, integration_id), cls._born(), cls.base_url()).id
         return integration_id
 
     app_id = ""
