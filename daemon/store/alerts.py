@@ -14,7 +14,7 @@ from daemon.money import Money
 from daemon.store import records, tables
 from daemon.store.records import Record
 from daemon.store.tables import Alert as Table
-from daemon.store.tables import Difference, Event, Integration, Invoice, Link
+from daemon.store.tables import Difference, Event, Integration, Invoice, Link, Tenant
 
 OWED = tuple(x.value for x in (PaymentStatus.OPEN, PaymentStatus.PARTIALLY_PAID, PaymentStatus.IN_FLIGHT))
 RECENT = 20_000
@@ -179,9 +179,12 @@ def where_books_differ() -> set[str]:
 
 
 def _differing(*columns: Any) -> Any:
-    there = Integration.select(Integration.id).where(Integration.removed_at.is_null())
-    waits = Difference.settled_at.is_null() & Difference.integration_id.in_(there)
-    return Difference.select(*columns).where(waits)
+    """By tenant, for whom there is an index of what waits: what was settled is kept for years."""
+    there = Integration.select(pw.SQL("1")).where(
+        (Integration.id == Difference.integration_id) & Integration.removed_at.is_null()
+    )
+    waits = Difference.settled_at.is_null() & Difference.tenant_id.in_(Tenant.select(Tenant.id))
+    return Difference.select(*columns).where(waits & pw.fn.EXISTS(there))
 
 
 def oldest_unsent() -> dict[str, datetime]:
@@ -203,8 +206,10 @@ def oldest_unsent() -> dict[str, datetime]:
 
 def with_refused() -> set[str]:
     """Ids of tenants that have refused invoices."""
-    query = Link.select(Link.tenant_id).where(Link.state == SyncState.FAILED.value).distinct()
-    return {row.tenant_id for row in query}
+    refused_ones = Link.select(pw.SQL("1")).where(
+        (Link.tenant_id == Tenant.id) & (Link.state == SyncState.FAILED.value)
+    )
+    return {row.id for row in Tenant.select(Tenant.id).where(pw.fn.EXISTS(refused_ones))}
 
 
 def happened(types: Sequence[str], since: datetime) -> list[records.Event]:

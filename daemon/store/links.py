@@ -262,16 +262,12 @@ def any_under_way(integration_id: str) -> bool:
 def read_all_open(integration_id: str, now: datetime) -> int:
     """Inside a transaction: every link whose invoice is not void is due for a read: what was paid, or
     refunded, may have been given back meanwhile, or have bounced."""
-    invoices = Invoice.select(Invoice.id).where(Invoice.payment_status != PaymentStatus.VOID.value)
-    return int(
-        Link.update(next_pull_at=now)
-        .where(
-            (Link.integration_id == integration_id)
-            & Link.external_id.is_null(False)
-            & Link.invoice_id.in_(invoices)
-        )
-        .execute()
+    # EXISTS: with IN, SQLite would gather the invoices of all tenants, in a transaction that writes.
+    not_void = Invoice.select(pw.SQL("1")).where(
+        (Invoice.id == Link.invoice_id) & (Invoice.payment_status != PaymentStatus.VOID.value)
     )
+    there = (Link.integration_id == integration_id) & Link.external_id.is_null(False)
+    return int(Link.update(next_pull_at=now).where(there & pw.fn.EXISTS(not_void)).execute())
 
 
 def read_by(integration_id: str, moment: datetime) -> int:
