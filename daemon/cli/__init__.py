@@ -30,6 +30,7 @@ MODULES = (
     "providers",
     "tenants",
     "customers",
+    "matching",
     "standing",
     "apps",
     "integrations",

@@ -189,7 +189,7 @@ def _preset(desk: Any, customer: Any, external_id: str) -> None:
     """Inside a transaction: who the customer is at the tenant's integration, or at their own."""
     from daemon.cli import given
     from daemon.errors import InvalidInput
-    from daemon.store import audit, integrations, payers
+    from daemon.store import audit, integrations, matches, payers
 
     serving = [
         row
@@ -208,6 +208,7 @@ def _preset(desk: Any, customer: Any, external_id: str) -> None:
         now=desk.now,
         entropy=desk.house.entropy,
     )
+    matches.answered(at.id, customer.id, external_id, actor=desk.actor, now=desk.now)
     audit.append(
         customer.tenant_id,
         actor=desk.actor,

@@ -146,6 +146,21 @@ CATALOGUE: dict[str, Entry] = {
         "caller",
         "when the customer has one and the invoice is synced again",
     ),
+    "WB-PAYER-UNDECIDED": Entry(
+        "The provider may have this customer already; nothing is sent until a person says who it is there.",
+        "operator",
+        "after `wispbill customers match`; what waits then goes on by itself",
+    ),
+    "WB-PAYER-GONE": Entry(
+        "Whom the provider billed for this customer was deleted or archived there.",
+        "operator",
+        "after `wispbill customers match`; what waits then goes on by itself",
+    ),
+    "WB-MATCH-CHANGED": Entry(
+        "Who is proposed for the customer is not what it was when it was listed; nothing was decided.",
+        "caller",
+        "with a new list: `wispbill customers match`",
+    ),
     "WB-CUSTOMER-NO-INTEGRATION": Entry(
         "Neither the customer nor the tenant has a billing integration that runs.",
         "operator",

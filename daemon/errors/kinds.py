@@ -103,6 +103,16 @@ class CursorLost(WispbillError):
     code = "WB-CURSOR-LOST"
 
 
+class PayerUndecided(WispbillError):
+    """Who this customer is at the provider must be decided first; nothing was sent."""
+
+    code = "WB-PAYER-UNDECIDED"
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class StepStuck(WispbillError):
     """This step cannot go on without a person."""
 

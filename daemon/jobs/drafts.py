@@ -37,16 +37,23 @@ def draft_of(integration: records.Integration, invoice: records.Invoice, now: da
     return _draft(tenant, integration, invoice, lines, _payer(tenant, integration, customer, external), now)
 
 
+def payer_reference(
+    tenant: records.Tenant, integration: records.Integration, customer: records.Customer
+) -> str:
+    """Ours (`WB-…`), under which the customer is kept at this account."""
+    return our_reference(
+        tenant=tenant.reference,
+        reference=customer.reference,
+        account=integration.account_id or integration.id,
+        operation="payer",
+    )
+
+
 def _payer(
     tenant: records.Tenant, integration: records.Integration, customer: records.Customer, external: str | None
 ) -> PayerDraft:
     return PayerDraft(
-        reference=our_reference(
-            tenant=tenant.reference,
-            reference=customer.reference,
-            account=integration.account_id or integration.id,
-            operation="payer",
-        ),
+        reference=payer_reference(tenant, integration, customer),
         platform_reference=customer.reference,
         name=customer.name,
         email=customer.email,

@@ -22,23 +22,23 @@ import structlog
 
 from daemon.errors import (
     Garbled,
-    LeaseLost,
     NotYet,
     OutcomeUnknown,
+    PayerUndecided,
     Rejected,
-    RemoteError,
     StepStuck,
-    Stopping,
     StoreError,
     Throttled,
-    Unauthorised,
     Unreachable,
     Unsupported,
     WispbillError,
 )
 from daemon.gate import PATIENCE_S
 from daemon.house import House
+from daemon.jobs import recording
 from daemon.jobs.drafts import drafts
+from daemon.jobs.matching.following import decided_meanwhile, met, waiting_for
+from daemon.jobs.verdict import verdict
 from daemon.jobs.visit import Visit, is_over
 from daemon.model import (
     DocStatus,
@@ -87,6 +87,8 @@ def push(visit: Visit) -> None:
 
 
 def _push(visit: Visit, house: House) -> None:
+    if not (house.stop.is_set() or house.pushes_paused):
+        recording.record(visit, visit.book())
     while not (house.stop.is_set() or house.pushes_paused or visit.gate.closed):
         due = links.due_for_push(visit.integration.id, visit.now, limit=BATCH)
         if not due:
@@ -177,9 +179,13 @@ def _longest_s(visit: Visit) -> float:
 
 
 def _willing(visit: Visit, chunk: Sequence[Outgoing]) -> Iterator[Outgoing]:
-    """Those that the provider could take at all; the others fail before anything is sent."""
+    """Those that the provider could take at all; the others fail before anything is sent, or wait for who
+    their customer is."""
+    waiting = waiting_for(visit, [(item.link, item.draft) for item in chunk])
     for item in chunk:
         try:
+            if item.link.customer_id in waiting:
+                raise waiting[item.link.customer_id]
             visit.provider.accepts(item.draft)
         except WispbillError as error:
             _fell_short(visit, item, error)
@@ -205,7 +211,11 @@ def _settle(visit: Visit, item: Outgoing, result: PushResult) -> None:
     if not isinstance(error, WispbillError):
         _fell_short(visit, item, OutcomeUnknown("an internal error; the log has it"))
         raise error
-    _fell_short(visit, item, error)
+    became = met(visit, item.link, item.invoice, item.draft, item.journal, error)
+    if became is None:
+        visit.tally.add("followed")
+        return
+    _fell_short(visit, item, became)
     if is_over(visit.house, error):
         raise error
 
@@ -267,10 +277,13 @@ def _fell_short(visit: Visit, item: Outgoing, error: WispbillError) -> None:
     link = item.link
     if isinstance(error, Unreachable | OutcomeUnknown | Garbled | Throttled):
         visit.tally.trouble = error
-    state, next_at, code = _verdict(visit, link, error, now)
+    state, next_at, code = verdict(visit, link, error, now)
 
     def work() -> None:
         item.journal.write_results()
+        if isinstance(error, PayerUndecided) and decided_meanwhile(visit, link):
+            links.push_at(link.id, now)
+            return
         links.fell_short(
             link.id,
             visit.integration.id,
@@ -310,27 +323,6 @@ def _void_what_failed(visit: Visit, item: Outgoing, now: datetime) -> None:
         return
     links.void_refused(link.id, code=link.fault_code or "", text=link.fault_text or "", next_push_at=None)
     _tell_void_refused(visit, item, link.fault_code or "", link.fault_text or "")
-
-
-def _verdict(
-    visit: Visit, link: records.Link, error: WispbillError, now: datetime
-) -> tuple[SyncState, datetime | None, str]:
-    """The link's state after a failed try, its next try, and the code to show."""
-    if isinstance(error, Unauthorised):
-        return SyncState.PARKED, None, error.code
-    in_doubt = link.state in (SyncState.UNCONFIRMED, SyncState.SENDING)
-    unsent = SyncState.UNCONFIRMED if in_doubt else SyncState.PENDING
-    if isinstance(error, Stopping | LeaseLost):
-        return unsent, now, error.code
-    if isinstance(error, Rejected) or not isinstance(error, RemoteError | NotYet):
-        return SyncState.FAILED, None, error.code
-    rules = visit.house.settings.push
-    tried_s = (now - (link.first_tried_at or now)).total_seconds()
-    if link.attempts >= rules.max_tries or tried_s > rules.give_up_after:
-        return SyncState.FAILED, None, "WB-PUSH-EXHAUSTED"
-    next_at = retry_at(error, link.attempts, now, visit.house.entropy.fraction())
-    landed_maybe = not isinstance(error, Throttled | Unreachable)
-    return (SyncState.UNCONFIRMED if landed_maybe else unsent), next_at, error.code
 
 
 # --- withdrawing --------------------------------------------------------------------------------------

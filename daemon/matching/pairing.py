@@ -78,19 +78,23 @@ def pair(ours: Sequence[Person], theirs: Sequence[Person]) -> list[Proposal]:
 
 
 def _certain(ours: Sequence[Person], theirs: Sequence[Person]) -> Iterator[tuple[str, Proposal]]:
-    """Where two of theirs carry it, a person must say which one is billed."""
+    """Where two of theirs carry it, or one carries those of two, a person must say who is billed."""
+    wanted = {one.own for one in ours if one.own}
     carrying: dict[str, list[str]] = defaultdict(list)
+    carried = Counter({one.id: len(one.references & wanted) for one in theirs})
     for one in theirs:
-        for reference in one.references:
+        for reference in one.references & wanted:
             carrying[reference].append(one.id)
     for one in ours:
         there = sorted(carrying.get(one.own or "", ()))
-        if len(there) == 1:
+        if len(there) == 1 and carried[there[0]] == 1:
             yield one.id, Proposal(one.id, Kind.CERTAIN, there[0], CERTAIN, ("our reference",))
         elif there:
             others = tuple(Candidate(ref, CERTAIN - 1, ("our reference",)) for ref in there[:OTHERS])
-            why = (f"our reference is on {len(there)} customers there",)
-            yield one.id, Proposal(one.id, Kind.UNSURE, reasons=why, others=others)
+            why = f"our reference is on {len(there)} customers there"
+            if len(there) == 1:
+                why = f"{there[0]} carries the references of {carried[there[0]]} customers of yours"
+            yield one.id, Proposal(one.id, Kind.UNSURE, reasons=(why,), others=others)
 
 
 # --- the rest -----------------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ FACTS: Mapping[str, str] = {
     "alarming": "Why a person should look; absent or null where nobody need.",
     "ref": "The provider's id of the invoice.",
     "reference": "Our WB-… reference at the provider.",
+    "payer": "The provider's id of its customer.",
+    "score": "How alike they are, from 0 to 100.",
     "plan": "Reference of the plan.",
     "subscription": "Reference of the subscription.",
     "period_start": "First day of the billed period.",
@@ -90,6 +92,8 @@ _SERVICE = (
     "currency",
 )
 
+_PAYER = ("payer", "score", "reason")
+
 CATALOGUE: tuple[EventType, ...] = (
     EventType("invoice.added", "An invoice was entered."),
     EventType(
@@ -147,6 +151,10 @@ CATALOGUE: tuple[EventType, ...] = (
     EventType("dunning.*", "Something else happened in dunning.", ("days", "status", "due", "reason")),
     EventType("cutoff.held", "A cut-off that is not safe to make is held.", ("status", "reason")),
     EventType("cutoff.*", "Something else happened to cut-offs.", ("status", "reason", "code", "count")),
+    EventType("customer.matched", "It is decided who the customer is at the provider.", _PAYER),
+    EventType("customer.not_matched", "It is decided that the provider has no such customer yet.", _PAYER),
+    EventType("customer.payer_moved", "The provider merged its customer into another.", ("from", "to")),
+    EventType("customer.payer_lost", "The provider no longer has its customer; a person decides.", _PAYER),
     EventType("customer.*", "Something happened to a customer.", _SERVICE),
     EventType("integration.testing", "An integration waits for its connection test.", _STATE),
     EventType("integration.active", "An integration runs.", _STATE),

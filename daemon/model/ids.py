@@ -25,6 +25,7 @@ DIFFERENCE = "wbd"
 WEB_SESSION, PORTAL_LINK = "wbw", "wbj"
 STAFF = "wbu"
 TICKET = "wbk"
+PROPOSAL = "wbm"
 
 
 def new_id(prefix: str, now: datetime, entropy: Entropy) -> str:

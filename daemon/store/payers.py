@@ -20,6 +20,19 @@ def known(integration_id: str, customer_ids: set[str]) -> dict[str, str]:
     return {row.customer_id: row.external_id for row in query}
 
 
+def at(integration_id: str) -> dict[str, str]:
+    """All external ids by customer."""
+    query = Payer.select(Payer.customer_id, Payer.external_id).where(Payer.integration_id == integration_id)
+    return {row.customer_id: row.external_id for row in query}
+
+
+def forget(integration_id: str, customer_id: str) -> None:
+    """Inside a transaction: who is billed is not known any more."""
+    plain.execute(
+        "DELETE FROM payer WHERE integration_id = ? AND customer_id = ?", integration_id, customer_id
+    )
+
+
 def of_customer(customer_id: str) -> dict[str, str]:
     """External ids by integration."""
     query = Payer.select(Payer.integration_id, Payer.external_id).where(Payer.customer_id == customer_id)
@@ -36,9 +49,16 @@ def note(
     now: datetime,
     entropy: Entropy,
 ) -> None:
-    """Inside a transaction: remember who is billed. A preset given anew replaces what was there."""
-    known = "UPDATE payer SET external_id = ?, origin = ? WHERE integration_id = ? AND customer_id = ?"
-    if plain.execute(known, external_id, origin, integration_id, customer_id):
+    """Inside a transaction: remember who is billed. Another one replaces what was there; of the same one the
+    origin stays."""
+    within = ("integration_id", integration_id)
+    there = plain.select(Payer, ("external_id",), "customer_id", [customer_id], within=within)
+    if there:
+        if there[0][0] != external_id:
+            known = (
+                "UPDATE payer SET external_id = ?, origin = ? WHERE integration_id = ? AND customer_id = ?"
+            )
+            plain.execute(known, external_id, origin, integration_id, customer_id)
         return
     row = {
         "id": new_id(PAYER, now, entropy),

@@ -115,5 +115,23 @@ def reopen(integration_id: str, invoice: str, customer: str) -> int:
     return int(refused + stuck)
 
 
+def make_payer_anew(integration_id: str, customer: str) -> None:
+    """Inside a transaction: the payer of this customer (the platform's reference) is no more; the step that
+    made it is walked again, under the next revision."""
+    mine = (Step.integration_id == integration_id) & (Step.subject == payer_subject(customer))
+    Step.update(
+        revision=Step.revision + 1,
+        state=StepState.NEW.value,
+        send_no=0,
+        key_first_sent_at=None,
+        first_sent_at=None,
+        last_sent_at=None,
+        attempts=0,
+        replayed=False,
+        ambiguous=False,
+        result=None,
+    ).where(mine & (Step.state == StepState.DONE.value)).execute()
+
+
 _COLUMNS = tuple(field.name for field in fields(Row))
 _VALUES = tuple(name for name in _COLUMNS if name not in ("id", "operation", "revision", "state"))

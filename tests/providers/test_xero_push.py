@@ -316,7 +316,7 @@ def test_a_contact_that_was_merged_is_refused_with_the_name_of_the_other() -> No
 
     merged, live = push(bench, drafts, PlainJournals(), send_email=False)
 
-    assert isinstance(merged.error, StepStuck) and new in merged.error.message
+    assert isinstance(merged.error, Rejected) and new in merged.error.message
     assert live.pushed is not None
 
 

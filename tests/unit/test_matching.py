@@ -173,6 +173,16 @@ def test_our_reference_on_two_customers_is_for_a_person() -> None:
     assert [one.payer for one in proposal.others] == ["cus_1", "cus_2"]
 
 
+def test_one_with_the_references_of_two_of_ours_is_for_a_person() -> None:
+    ours = [somebody(f"C-{n}", own=f"WB-ABCDEFGHIJKLMNO{n}") for n in "AB"]
+    both = somebody("cus_1", references=["WB-ABCDEFGHIJKLMNOA", "WB-ABCDEFGHIJKLMNOB"])
+
+    found = pair(ours, [both])
+
+    assert [(one.kind, one.payer) for one in found] == [(Kind.UNSURE, None)] * 2
+    assert found[0].others[0].payer == "cus_1"
+
+
 def test_the_most_alike_is_proposed_with_its_reasons() -> None:
     theirs = [somebody("cus_1", name="Ann Lee"), somebody("cus_2", **ANN), somebody("cus_3", name="Bo Yu")]
 
@@ -281,7 +291,7 @@ def test_a_proposal_for_each_of_ours_and_nobody_for_two(mine: Any, yours: Any) -
     for one, proposal in zip(ours, found, strict=True):
         assert (proposal.kind is Kind.CERTAIN) == (proposal.score == 100)
         if proposal.kind is Kind.CERTAIN:
-            assert [x.id for x in theirs if (one.own or "") in x.references] == [proposal.payer]
+            assert [x.id for x in theirs if one.own in x.references] == [proposal.payer]
         if proposal.kind is Kind.LIKELY:
             assert proposal.score >= LIKELY_FROM
         if proposal.payer:

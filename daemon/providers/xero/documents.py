@@ -91,12 +91,8 @@ class Documents:
         except RemoteError:
             return outcomes  # the refusal stands as Xero put it
         text = "the contact {} was merged into {} at Xero; that one is to be billed now"
-        stuck = {
-            n: StepStuck("WB-PUSH-MISMATCH", text.format(ref, merged[ref]))
-            for n, ref in of.items()
-            if ref in merged
-        }
-        return [stuck.get(n, outcome) for n, outcome in enumerate(outcomes)]
+        named = {n: rejected(text.format(ref, merged[ref])) for n, ref in of.items() if ref in merged}
+        return [named.get(n, outcome) for n, outcome in enumerate(outcomes)]
 
     def _merged(self, refs: Sequence[str]) -> dict[str, str]:
         answer = self._api.get(

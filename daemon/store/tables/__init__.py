@@ -3,6 +3,7 @@
 from daemon.store.tables.access import ApiToken, Replay, Staff
 from daemon.store.tables.base import Table, database
 from daemon.store.tables.browsing import PortalLink, WebSession
+from daemon.store.tables.matching import Matching, Proposal
 from daemon.store.tables.notify import Alert, Delivery, Endpoint
 from daemon.store.tables.parties import (
     App,
@@ -68,6 +69,7 @@ __all__ = [
     "Invoice",
     "Line",
     "Link",
+    "Matching",
     "Meta",
     "Numbering",
     "Observation",
@@ -75,6 +77,7 @@ __all__ = [
     "Payment",
     "Plan",
     "PortalLink",
+    "Proposal",
     "Replay",
     "Run",
     "Secret",
@@ -144,4 +147,6 @@ ALL = (
     TicketMessage,
     WebSession,
     PortalLink,
+    Matching,
+    Proposal,
 )

@@ -1,0 +1,161 @@
+"""What a push asks of matching: who must wait for a decision, and what became of a payer that is refused.
+
+A payer that was merged is followed: the provider says into which (Xero), or bills an earlier invoice of the
+same customer to the other one now (Square, QuickBooks). One that is simply gone waits for a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from daemon.errors import PayerUndecided, Rejected, RemoteError, StepStuck, WispbillError
+from daemon.jobs.matching.proofs import proof_of
+from daemon.jobs.visit import Visit
+from daemon.model import Asked, InvoiceDraft, PayerSeen, PayerState, SyncState
+from daemon.store import customers, links, matches, records, steps, sweeps
+from daemon.store.journal import StoredJournal
+from daemon.store.matches import Drawn
+
+NOT_THE_PAYERS = ("WB-PUSH-TOTAL", "WB-PUSH-NUMBER-TAKEN")
+"""Refusals that say nothing about whom the invoice is for."""
+IN_DOUBT = (SyncState.SENDING, SyncState.UNCONFIRMED)
+HOPS = 5
+"""From one that was merged to one that was merged, at most."""
+EARLIER = 3
+"""Earlier invoices that are asked whom they bill now."""
+
+
+def waiting_for(
+    visit: Visit, drafts: Iterable[tuple[records.Link, InvoiceDraft]]
+) -> dict[str, PayerUndecided]:
+    """By customer: why nothing of theirs is sent. What may be under way already is brought to its end."""
+    unknown = {
+        link.customer_id
+        for link, draft in drafts
+        if draft.payer.external_id is None and SyncState(link.state) not in IN_DOUBT
+    }
+    if not unknown:
+        return {}
+    rows = matches.of_customers(visit.integration.id, unknown)
+    return {name: _undecided(visit, row) for name, row in rows.items() if row.decided_at is None}
+
+
+def decided_meanwhile(visit: Visit, link: records.Link) -> bool:
+    """Inside a transaction: whether what the link was to wait for was decided since it was read."""
+    row = matches.of_customer(visit.integration.id, link.customer_id)
+    return row is None or matches.hold(visit.integration.id, link.customer_id).decided_at is not None
+
+
+def met(
+    visit: Visit,
+    link: records.Link,
+    invoice: records.Invoice,
+    draft: InvoiceDraft,
+    journal: StoredJournal,
+    error: WispbillError,
+) -> WispbillError | None:
+    """What a refusal becomes, once it is known what became of the payer: None where it was followed and the
+    invoice goes out anew."""
+    old = draft.payer.external_id
+    if old is None or not isinstance(error, Rejected | StepStuck) or error.code in NOT_THE_PAYERS:
+        return error
+    if not visit.provider.can.lists_payers:
+        return error
+    try:
+        seen = visit.provider.payer(old)
+        if seen.state is PayerState.ACTIVE:
+            return error
+        heir = _heir(visit, link, seen)
+    except RemoteError:
+        return error  # as refused: the next try asks again
+    if heir is None:
+        return _lost(visit, link, invoice, journal, seen)
+    _move(visit, link, invoice, journal, old, heir)
+    return None
+
+
+def _heir(visit: Visit, link: records.Link, seen: PayerSeen) -> str | None:
+    into = seen.merged_into or _billed_now(visit, link, seen.ref)
+    for _ in range(HOPS):
+        if into is None:
+            return None
+        other = visit.provider.payer(into)
+        if other.state is PayerState.ACTIVE:
+            return other.ref
+        into = other.merged_into
+    return None
+
+
+def _billed_now(visit: Visit, link: records.Link, old: str) -> str | None:
+    """Whom earlier invoices of this customer bill now that were sent to the one who is no more: a merge moves
+    them. Where they disagree, nobody."""
+    earlier = [
+        one
+        for one in links.latest_of_customer(visit.integration.id, link.customer_id, limit=EARLIER)
+        if sweeps.synced_payer(one.invoice_id) == old
+    ]
+    asked = [Asked(one.external_id or "", one.pushed_at) for one in earlier]
+    told = {seen.payer_ref for seen in visit.provider.pull(asked) if seen.payer_ref} if asked else set()
+    return next(iter(told - {old})) if len(told) == 1 and old not in told else None
+
+
+# --- what is written ----------------------------------------------------------------------------------
+
+
+def _move(
+    visit: Visit,
+    link: records.Link,
+    invoice: records.Invoice,
+    journal: StoredJournal,
+    old: str,
+    heir: str,
+) -> None:
+    def work() -> None:
+        journal.write_results()
+        matches.moved(
+            visit.integration, link.customer_id, old, heir, label=visit.provider.label, now=visit.now
+        )
+        links.ask_again(links.get(link.id), invoice.reference, now=visit.now)
+
+    visit.house.store.write("push.followed", work)
+
+
+def _lost(
+    visit: Visit, link: records.Link, invoice: records.Invoice, journal: StoredJournal, seen: PayerSeen
+) -> PayerUndecided:
+    customer = customers.by_ids({link.customer_id})[link.customer_id]
+    became = "is archived" if seen.state is PayerState.INACTIVE else "is no more"
+    why = f"The customer {seen.ref} {became} at {visit.provider.label}"
+    drawn = Drawn(customer.id, matches.GONE, "", reasons=[why])
+    proof = proof_of(customer, drawn)
+
+    def work() -> None:
+        journal.write_results()
+        matches.lost(
+            visit.integration,
+            customer,
+            seen.ref,
+            proof=proof,
+            why=why,
+            now=visit.now,
+            entropy=visit.house.entropy,
+        )
+        steps.reopen(visit.integration.id, invoice.reference, customer.reference)
+        steps.make_payer_anew(visit.integration.id, customer.reference)
+
+    visit.house.store.write("push.payer_lost", work)
+    return PayerUndecided("WB-PAYER-GONE", f"{why}: {_command(visit)}")
+
+
+def _undecided(visit: Visit, row: matches.Proposal) -> PayerUndecided:
+    if row.kind == matches.GONE:
+        why = next(iter(row.reasons), "The payer is no more")
+        return PayerUndecided("WB-PAYER-GONE", f"{why}: {_command(visit)}")
+    return PayerUndecided(
+        "WB-PAYER-UNDECIDED",
+        f"{visit.provider.label} may have this customer already: {_command(visit)}",
+    )
+
+
+def _command(visit: Visit) -> str:
+    return f"decide with wispbill customers match {visit.integration.id}"
