@@ -6,6 +6,8 @@ STAMP  := $(VENV)/.ready
 CORES  := $(shell nproc 2>/dev/null || echo 2)
 SEEDS  ?= 1000
 KILLS  ?= 20
+COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 \
+	--all-extras pyproject.toml
 
 .PHONY: demo test lint bench sim kill lock wheel clean
 
@@ -34,12 +36,12 @@ wheel: $(STAMP)
 
 lock: $(STAMP)
 	@$(BIN)/python -m pip -q install uv
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 \
-		--group dev --all-extras pyproject.toml -o requirements.lock
+	@$(COMPILE) --group build -o requirements.lock
+	@$(COMPILE) --group dev -o requirements-dev.lock
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip -q install --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip -q install --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m pip -q install --no-deps --no-build-isolation -e .
 	@touch $@
 
