@@ -36,8 +36,8 @@ wheel: $(STAMP)
 
 lock: $(STAMP)
 	@$(BIN)/python -m pip -q install uv
-	@$(COMPILE) --group build -o requirements.lock
 	@$(COMPILE) --group dev -o requirements-dev.lock
+	@$(COMPILE) --group build -c requirements-dev.lock -o requirements.lock
 
 $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
