@@ -110,7 +110,8 @@ webhook-signature: v1,… v1,…
 - **At least once.** The same event has the same `webhook-id` and the same body at every try, and when it is
   sent again by hand. Keep the ids that you have seen.
 - **In order, mostly.** Events come in the order of `sequence`. One that is not taken holds the later ones
-  back for five minutes, then steps aside. Where order matters go by `sequence`.
+  back for five minutes, then steps aside; a change of service waits for none. Where order matters go by
+  `sequence`.
 - While an endpoint is down no event is given up: what waited comes, in order, when it is back.
 - During a rotation of the secret there are two signatures; either fits.
 - Parties stand in `data` where an event has them. Amounts are decimal strings, times are UTC, dates are the

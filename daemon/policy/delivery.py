@@ -8,8 +8,9 @@ SCHEDULE_S = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 
 DAILY_S = 86_400
 JITTER = 0.1
-IN_ORDER = 3
-"""An event that failed so often, or less, holds back the later ones; after that it steps aside."""
+IN_ORDER = 2
+"""An event that failed so often, or less, holds back the later ones, for five minutes in all; after that it
+steps aside."""
 
 MAX_RETRY_AFTER_S = 86_400.0
 REST_S, LONGEST_REST_S = 5.0, 300.0

@@ -20,6 +20,7 @@ from daemon.settings import Settings
 from daemon.store import deliveries, endpoints, events, records
 from daemon.store.deliveries import Delivery, DeliveryState
 from daemon.store.endpoints import EndpointState
+from daemon.store.tables import Delivery as Deliveries
 from daemon.store.tables import Secret
 from tests.builders import Builders
 from tests.fakes import FrozenClock, Lines
@@ -274,6 +275,25 @@ def test_an_endpoint_that_is_gone_is_disabled_and_told_nothing_more_until_it_is_
     assert platform.numbers == [1, 1, 2]
 
 
+def test_an_event_whose_last_try_is_answered_by_gone_is_kept(
+    house: House, tenant: records.Tenant, platform: Platform, clock: FrozenClock
+) -> None:
+    an_endpoint(house, tenant.id, types=["bill.failed"])
+    platform.answer = lambda told: (500 if told.number == 1 else 200, {}, b"")
+    happens(house, tenant.id, 1)
+    run(house)
+    happens(house, tenant.id, 2)
+    runs_for(house, clock, days=0.02)
+    assert states(house) == ["pending", "delivered"]
+
+    last = {"attempts": 9, "next_at": clock.now()}
+    house.store.write("test", lambda: Deliveries.update(last).where(Deliveries.state == "pending").execute())
+    platform.answers(410)
+    run(house)
+
+    assert states(house) == ["pending", "delivered"]
+
+
 def test_an_endpoint_that_was_down_for_days_gets_everything_in_order_when_it_is_back(
     house: House, tenant: records.Tenant, platform: Platform, clock: FrozenClock
 ) -> None:
@@ -362,6 +382,21 @@ def test_a_change_of_service_that_alone_is_refused_is_told_daily_and_never_given
 
     assert states(house) == ["pending", "delivered"]
     assert 18 < platform.numbers.count(1) < 25
+
+
+def test_a_restored_service_waits_for_no_other_event_that_is_not_taken(
+    house: House, tenant: records.Tenant, platform: Platform, clock: FrozenClock
+) -> None:
+    an_endpoint(house, tenant.id)
+    platform.answer = lambda told: (500 if told.number == 1 else 200, {}, b"")
+    happens(house, tenant.id, 1, 2)
+    happens(house, tenant.id, 3, type_="service.restored")
+
+    runs_for(house, clock, days=0.0004, every_s=3)  # half a minute
+    assert 3 in platform.numbers and 2 not in platform.numbers
+
+    runs_for(house, clock, days=0.005, every_s=10)  # 7 min
+    assert 2 in platform.numbers
 
 
 def test_an_older_word_about_a_service_never_comes_after_a_newer_one(
