@@ -237,6 +237,7 @@ def build(
         name=name,
         stop=stop,
         make_public=make_public,
+        make_wire=make_wire,
         alerts=Sender.load(settings, surroundings),
         tokens=tokens,
     )

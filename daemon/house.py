@@ -68,6 +68,8 @@ class House:
     beat: Callable[[float], None] = lambda _within_s: None
     make_public: Callable[[str, Gate, float], Wire] | None = None
     """A wire to public addresses and `[network] allow`: party, gate, deadline in seconds. None: tests."""
+    make_wire: Callable[[str, Gate, float], Wire] | None = None
+    """A wire to addresses of the operator's configuration, which are trusted as written."""
     alerts: Sender = field(default_factory=Sender)
     tokens: TokenDesk | None = None
     """None where nothing here works under a grant (tests)."""

@@ -62,6 +62,7 @@ class Browser:
     scheme: str = "https"
     host: str = HOST
     language: str = "en-US"
+    address: str = ADDRESS
     cookies: dict[str, str] = field(default_factory=dict)
     token: str = ""
     everything: bytearray = field(default_factory=bytearray)
@@ -94,7 +95,7 @@ class Browser:
             "REQUEST_METHOD": method,
             "PATH_INFO": parts.path,
             "QUERY_STRING": parts.query,
-            "REMOTE_ADDR": ADDRESS,
+            "REMOTE_ADDR": self.address,
             "SERVER_PROTOCOL": "HTTP/1.1",
             "HTTP_HOST": self.host,
             "HTTP_ACCEPT_LANGUAGE": self.language,

@@ -70,6 +70,11 @@ CATALOGUE: dict[str, Entry] = {
         "caller",
         "with a new link: `wispbill portal link`",
     ),
+    "WB-ACCESS-OIDC": Entry(
+        "The issuer's sign-in did not lead to somebody of the staff; nobody was signed in.",
+        "caller",
+        "after signing in again; or `wispbill staff add`",
+    ),
     "WB-ACCESS-FORM": Entry(
         "The form did not come from a page of this session; nothing was done.",
         "caller",

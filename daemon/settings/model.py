@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from daemon.model.dunning import DunningRules
 from daemon.settings.dunning import Holidays, Hours, Steps, Tenants, check_reachable
+from daemon.settings.sign_in import ClaimRoles, Domains, Issuer
 from daemon.settings.units import (
     Addresses,
     BaseUrl,
@@ -208,6 +209,24 @@ class PortalSection(Section):
     per_minute: Whole = fixed(120, ge=1, le=100_000)
 
 
+class DashboardSection(Section):
+    enabled: Switch = fixed(True)
+    idle: Annotated[Duration, at_least("1min")] = live("30min")
+    session: Annotated[Duration, at_least("5min")] = live("12h")
+    per_minute: Whole = fixed(300, ge=1, le=100_000)
+    wrong_per_minute: Whole = fixed(5, ge=1, le=100)
+
+
+class OidcSection(Section):
+    issuer: Issuer = live("")
+    client_id: Annotated[str, StringConstraints(max_length=200)] = live("")
+    secret_file: OptionalPath = live("")
+    domains: Domains = live(())
+    claim: Annotated[str, StringConstraints(max_length=80)] = live("groups")
+    roles: ClaimRoles = live(())
+    tenant: Annotated[str, StringConstraints(max_length=80)] = live("")
+
+
 class PdfSection(Section):
     paper: Literal["A4", "Letter"] = live("A4")
     fonts: Files = live(())
@@ -256,6 +275,8 @@ class Settings(BaseSettings):
     receiver: ReceiverSection = ReceiverSection()
     api: ApiSection = ApiSection()
     portal: PortalSection = PortalSection()
+    dashboard: DashboardSection = DashboardSection()
+    oidc: OidcSection = OidcSection()
     pdf: PdfSection = PdfSection()
     monitoring: MonitoringSection = MonitoringSection()
     network: NetworkSection = NetworkSection()

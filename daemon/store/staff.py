@@ -109,6 +109,10 @@ def find(email: str) -> Staff | None:
     return Staff.first(Table.email == email.strip().lower())
 
 
+def by_id(staff_id: str) -> Staff | None:
+    return Staff.first(Table.id == staff_id)
+
+
 def by_subject(subject: str) -> Staff | None:
     """Who signs in elsewhere under this name (issuer and subject)."""
     return Staff.first(Table.subject == subject)

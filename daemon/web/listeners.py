@@ -11,6 +11,8 @@ from daemon.web.access import WSGI, Environ
 from daemon.web.api.bodies import MOST as MOST_API
 from daemon.web.api.serving import ROOT as API
 from daemon.web.api.serving import api_app
+from daemon.web.dashboard.addresses import ROOT as DASHBOARD
+from daemon.web.dashboard.face import dashboard_app
 from daemon.web.monitoring import monitoring_app
 from daemon.web.oauth import beside, callback_app
 from daemon.web.outcomes import Outcomes
@@ -32,7 +34,8 @@ def build_web(house: House, beats: Beats) -> list[WebServer]:
     outcomes = Outcomes()
     servers = []
     settings = house.settings
-    if settings.receiver.enabled or settings.api.enabled or settings.portal.enabled:
+    faces = settings.portal.enabled or settings.dashboard.enabled
+    if settings.receiver.enabled or settings.api.enabled or faces:
         servers.append(_public(house, beats, outcomes))
     if house.settings.monitoring.enabled:
         servers.append(_monitoring(house, beats, outcomes))
@@ -61,6 +64,8 @@ def _pages(house: House) -> list[tuple[str, WSGI]]:
     faces: list[tuple[str, WSGI]] = []
     if house.settings.portal.enabled:
         faces.append((PORTAL, portal_app(house)))
+    if house.settings.dashboard.enabled:
+        faces.append((DASHBOARD, dashboard_app(house)))
     return [*faces, (assets.ROOT.rstrip("/"), assets.serve)] if faces else []
 
 

@@ -30,7 +30,7 @@ from daemon.web.pages.rendering import Reader, render
 from daemon.web.pages.routing import Face, Found, Page, Table, Visit
 
 FORM_TOKEN = "token"  # noqa: S105 - the name of the field
-STATUS = {"WB-ACCESS-SESSION": 403, "WB-ACCESS-FORM": 403, "WB-ACCESS-LINK": 410}
+STATUS = {"WB-ACCESS-SESSION": 403, "WB-ACCESS-FORM": 403, "WB-ACCESS-LINK": 410, "WB-ACCESS-OIDC": 403}
 PLAIN = {
     404: "There is nothing here",
     403: "This is not open to you",
@@ -140,6 +140,8 @@ class Pages:
                 raise InvalidInput("WB-ACCESS-ROLE", "your role does not allow this")
         visit.path = found.path
         visit.query = read_query(environ)
+        secret = self._secret(environ)
+        visit.mark = sessions.hashed(f"mark/{secret}") if secret else ""
         if page.method == "POST":
             visit.form = self._form(environ, page)
         return page.handle(visit)
@@ -223,9 +225,9 @@ class Pages:
             "form_token": form_token(secret),
             "brand": visit.tenant_row.name if visit.tenant_row else "wispbill",
             "footer": "wispbill",
+            "footer_links": (),
             **self._face.more(visit),
             **answer.shown,
-            "footer_links": (),
         }
         html = render(answer.template, shown, part=part)
         if row is not None and waiting:
