@@ -331,6 +331,35 @@ def test_a_dead_endpoint_is_paused_with_an_event_and_its_queue_is_kept(
     assert platform.told == []
 
 
+def test_an_endpoint_that_takes_something_now_and_then_is_not_paused(
+    house: House, tenant: records.Tenant, platform: Platform, clock: FrozenClock
+) -> None:
+    """It is down each night: that is not five days without a success."""
+    row, _ = an_endpoint(house, tenant.id, types=["bill.failed"])
+    for day in range(7):
+        platform.answers(503)
+        happens(house, tenant.id, day)
+        runs_for(house, clock, days=0.5, every_s=1800)
+        platform.answers(200)
+        runs_for(house, clock, days=0.5, every_s=1800)
+
+    found = endpoints.get(row.id)
+    assert (found.state, found.failing_since, found.fault_text) == (EndpointState.ACTIVE, None, None)
+    assert states(house) == ["delivered"] * 7
+
+
+def test_what_others_are_taken_meanwhile_hastens_no_event_that_is_not(
+    house: House, tenant: records.Tenant, platform: Platform, clock: FrozenClock
+) -> None:
+    an_endpoint(house, tenant.id, types=["bill.failed"])
+    platform.answer = lambda told: (500 if told.number == 0 else 200, {}, b"")
+    for number in range(20):
+        happens(house, tenant.id, number)
+        runs_for(house, clock, days=0.002, every_s=30)
+
+    assert platform.numbers.count(0) == 4  # at once, after 5 seconds, 5 and 30 minutes
+
+
 def test_one_event_that_is_never_taken_does_not_block_those_after_it_for_ever(
     house: House, tenant: records.Tenant, platform: Platform, clock: FrozenClock
 ) -> None:
@@ -519,6 +548,24 @@ def test_who_is_paused_in_the_middle_of_a_turn_is_told_no_more(
     run(house)
     assert platform.numbers == [0, 1, 2]
     assert states(house) == ["delivered"] * 3 + ["pending"] * 3
+
+
+def test_what_somebody_removed_while_it_answered_stays_removed(
+    house: House, tenant: records.Tenant, platform: Platform, clock: FrozenClock
+) -> None:
+    row, _ = an_endpoint(house, tenant.id)
+
+    def answer(_told: Told) -> Reply:
+        gone = endpoints.get(row.id)
+        house.store.write("test", lambda: endpoints.remove(house.safe, gone, actor="test", now=clock.now()))
+        return 410, {}, b""
+
+    platform.answer = answer
+    happens(house, tenant.id, 1)
+    run(house)
+
+    assert endpoints.get(row.id).state == EndpointState.REMOVED
+    assert not events.latest(types=["endpoint.disabled"])
 
 
 def test_a_worker_that_lost_its_endpoint_to_another_writes_nothing_down(
