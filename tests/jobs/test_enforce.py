@@ -12,8 +12,21 @@ import pytest
 from daemon.house import House
 from daemon.jobs import enforce as enforce_package
 from daemon.jobs.enforce import acting, ground_of
+from daemon.jobs.sweep import sweep
+from daemon.jobs.visit import visit
 from daemon.model import FactKind, Hint, IntegrationState
-from daemon.store import customers, events, hints, integrations, links, meta, plain, records, service
+from daemon.store import (
+    customers,
+    events,
+    hints,
+    integrations,
+    links,
+    meta,
+    plain,
+    records,
+    service,
+    sweeps,
+)
 from daemon.store.tables import Invoice
 from tests.builders import Builders, eur
 from tests.dunning import Wisp
@@ -163,6 +176,38 @@ def test_who_pays_is_restored_in_the_run_that_sees_the_money(wisp: Wisp) -> None
     wisp.run()
     assert wisp.status(link) == "active"
     assert wisp.types(link)[-1] == "service.restored"
+
+
+def test_money_that_only_the_sweep_saw_restores_too(wisp: Wisp, house: House) -> None:
+    link = suspended(wisp)
+    wisp.at("2026-03-31 22:00")
+    wisp.account.pays(link.external_id)
+    wisp.write(lambda: sweeps.ask(wisp.integration, house.clock.now()))
+    wisp.woken.clear()
+
+    visit(house, wisp.integration.id, "sweep", sweep)
+    assert wisp.woken == ["enforce"]
+    wisp.run()
+
+    assert wisp.status(link) == "active"
+
+
+def test_money_that_came_while_the_integration_was_paused_restores_once_it_goes_on(wisp: Wisp) -> None:
+    link = suspended(wisp)
+    wisp.at("2026-03-31 09:00")
+    paused(wisp, link)
+    wisp.account.pays(link.external_id)
+    wisp.days("2026-03-31", "2026-04-02")
+    assert wisp.status(link) == "suspended"
+
+    row = integrations.get(None, wisp.integration.id)
+    now = wisp.house.clock.now()
+    wisp.write(lambda: integrations.set_state(row, IntegrationState.ACTIVE, now=now))
+    wisp.woken.clear()
+    wisp.reads()
+    wisp.goes_on()
+
+    assert wisp.status(link) == "active"
 
 
 def test_restoring_takes_no_step_at_anybody_else(wisp: Wisp, house: House) -> None:
