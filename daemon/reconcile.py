@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from daemon.model import BALANCE, DocStatus, Fact, FactKind, Observation, PaymentStatus
+from daemon.model.documents import HERE
 from daemon.money import Money
 
 
@@ -73,8 +74,9 @@ def decide(known: Known, observation: Observation) -> Change | None:
         return None
     if observation.status is DocStatus.MISSING and known.doc_status is DocStatus.MISSING:
         return None
-    facts = () if observation.status is DocStatus.MISSING else _differences(known, observation)
-    held = list(known.facts) + list(facts)
+    facts = [] if observation.status is DocStatus.MISSING else _differences(known, observation)
+    facts += _giving_way(known, facts, observation.as_of)
+    held = list(known.facts) + facts
     doc = _remembered(known, observation)
     standing = fold(known.total, held, doc)
     change = Change(
@@ -87,6 +89,29 @@ def decide(known: Known, observation: Observation) -> Change | None:
     if not change.moves and observation.status is known.doc_status:
         return None
     return replace(change, sentence=_sentence(known, change))
+
+
+def entered(known: Known, fact: Fact) -> Change:
+    """The change that a payment entered here makes."""
+    return _by_hand(known, KnownFact(fact, 0), f"{_told(KnownFact(fact, 0))} Entered here.")
+
+
+def withdrawn(known: Known, external_id: str) -> Change | None:
+    """The change that taking back such a payment makes; None where it does not count (any more)."""
+    for fact in effective(known.facts):
+        if fact.external_id == external_id and fact.is_from_here:
+            said = f"{fact.amount} that was entered here is taken back."
+            return _by_hand(known, _gone(known, fact, None), said)
+    return None
+
+
+def _by_hand(known: Known, item: KnownFact, said: str) -> Change:
+    standing = fold(known.total, [*known.facts, item], known.doc_status)
+    seen = Observation(ref="", status=known.doc_status or DocStatus.UNKNOWN, covers=frozenset())
+    if known.status is not standing.status:
+        said += f" The invoice is now {standing.status.value.replace('_', ' ')}, {standing.due} due."
+    alarming = "reopened" if _owed_nothing(known) and standing.due.minor > 0 else None
+    return Change(seen, (item,), known.status, standing, alarming, said)
 
 
 def understood(known: Known, observation: Observation) -> Observation:
@@ -119,11 +144,13 @@ def fold(total: Money, facts: Sequence[KnownFact], doc: DocStatus | None) -> Sta
     zero = Money(0, currency)
 
     def net(kind: FactKind) -> Money:
-        told = Money.total((f.amount for f in live if f.kind is kind), currency)
+        told = Money.total((f.amount for f in live if f.kind is kind and not f.is_from_here), currency)
         undone = (f.amount for f in live if f.kind is FactKind.REVERSAL and f.reverses is kind)
         return max(told - Money.total(undone, currency), zero)
 
-    paid, refunded = net(FactKind.PAYMENT), net(FactKind.REFUND)
+    theirs, refunded = net(FactKind.PAYMENT), net(FactKind.REFUND)
+    here = [fact for fact in live if fact.is_from_here]
+    paid = theirs + Money.total((left for _fact, left in _beside(here, theirs)), currency)
     owed = max(total - net(FactKind.CREDIT) - net(FactKind.WRITE_OFF), zero)
     kinds = {fact.kind for fact in live if net(fact.kind).minor or not fact.amount.minor}
     status = _status(doc, paid=paid, owed=owed, refunded=refunded, kinds=kinds)
@@ -145,6 +172,25 @@ def fold(total: Money, facts: Sequence[KnownFact], doc: DocStatus | None) -> Sta
         method=last.method if last else None,
         transaction_id=last.transaction_id if last else None,
     )
+
+
+def paid_there(facts: Sequence[KnownFact], currency: str) -> Money:
+    """What the provider counts as paid, by these facts: without what was entered here."""
+    told = [known for known in facts if not known.fact.is_from_here]
+    return fold(Money(0, currency), told, None).paid
+
+
+def _beside(here: Sequence[Fact], theirs: Money) -> list[tuple[Fact, Money]]:
+    """What each payment that was entered here adds to the provider's own: whatever that has come to count
+    since is the same money, in the order in which they were entered, and never counts twice."""
+    found: list[tuple[Fact, Money]] = []
+    level = zero = Money(0, theirs.currency)
+    for fact in sorted(here, key=lambda f: (f.beside or zero, f.external_id)):
+        level = max(level, fact.beside or zero)
+        same = min(max(theirs - level, zero), fact.amount)
+        level += same
+        found.append((fact, fact.amount - same))
+    return found
 
 
 def effective(facts: Sequence[KnownFact]) -> list[Fact]:
@@ -209,10 +255,27 @@ def _differences(known: Known, observation: Observation) -> list[KnownFact]:
     told = {(fact.kind, fact.external_id) for fact in seen}
     for fact in effective(known.facts):
         key = (fact.kind, fact.external_id)
-        if key not in told and _would_show(observation, fact):
-            gone = Fact(FactKind.REVERSAL, gone_id(*key), fact.amount, observation.as_of, reverses=fact.kind)
-            changes.append(KnownFact(gone, held[key].revision))
+        if key not in told and not fact.is_from_here and _would_show(observation, fact):
+            changes.append(_gone(known, fact, observation.as_of))
     return changes
+
+
+def _gone(known: Known, fact: Fact, at: datetime | None) -> KnownFact:
+    same = (
+        k.revision for k in known.facts if (k.fact.kind, k.fact.external_id) == (fact.kind, fact.external_id)
+    )
+    gone = Fact(FactKind.REVERSAL, gone_id(fact.kind, fact.external_id), fact.amount, at, reverses=fact.kind)
+    return KnownFact(gone, max(same))
+
+
+def _giving_way(known: Known, fresh: Sequence[KnownFact], at: datetime | None) -> list[KnownFact]:
+    """What was entered here gives way as soon as the provider itself counts that much more: from then on it
+    is the provider's to keep, or to take back."""
+    here = [fact for fact in effective(known.facts) if fact.is_from_here]
+    if not here:
+        return []
+    theirs = paid_there([*known.facts, *fresh], known.total.currency)
+    return [_gone(known, fact, at) for fact, left in _beside(here, theirs) if not left.minor]
 
 
 def _newer(held: dict[tuple[FactKind, str], KnownFact], fact: Fact) -> KnownFact | None:
@@ -240,10 +303,15 @@ def _balance(known: Known, observation: Observation) -> Fact | None:
         return None
     told = {f.external_id: f.amount for f in observation.facts if f.kind is FactKind.PAYMENT}
     if FactKind.PAYMENT not in observation.covers:
-        held = (f for f in effective(known.facts) if f.kind is FactKind.PAYMENT and f.external_id != BALANCE)
+        held = (f for f in effective(known.facts) if f.kind is FactKind.PAYMENT and not _is_ours(f))
         told = {f.external_id: f.amount for f in held} | told
     rest = observation.paid_total - Money.total(told.values(), known.total.currency)
     return Fact(FactKind.PAYMENT, BALANCE, rest) if rest.minor > 0 else None
+
+
+def _is_ours(fact: Fact) -> bool:
+    """Made here, of what the provider tells or beside it."""
+    return fact.external_id == BALANCE or fact.is_from_here
 
 
 def _remembered(known: Known, observation: Observation) -> DocStatus | None:
@@ -293,6 +361,8 @@ def _sentence(known: Known, change: Change) -> str:
 
 def _told(item: KnownFact) -> str:
     fact = item.fact
+    if fact.kind is FactKind.REVERSAL and fact.external_id.startswith(gone_id(FactKind.PAYMENT, HERE)):
+        return f"{fact.amount} that was entered here is in the provider's books."
     when = f" on {fact.at:%Y-%m-%d %H:%M} UTC" if fact.at else ""
     how = f" by {fact.method}" if fact.method else ""
     edited = " (changed there)" if item.revision and fact.kind is not FactKind.REVERSAL else ""

@@ -33,7 +33,8 @@ class Moment:
 @dataclass(frozen=True, slots=True)
 class View:
     """How well the provider's side of an invoice is known. `told_at`: when a read of this very invoice last
-    said something definite; `moved_at`: when its status last changed here."""
+    said something definite; `moved_at`: when its status last changed here. `unsettled`: a payment was
+    entered here that is not settled with the provider."""
 
     told_at: datetime | None
     moved_at: datetime
@@ -43,6 +44,7 @@ class View:
     trouble: str | None = None
     hinted: bool = False
     void_asked: bool = False
+    unsettled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

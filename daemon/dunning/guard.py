@@ -52,6 +52,8 @@ def _unreachable(view: View) -> Obstacle | None:
 def _unclear(view: View) -> Obstacle | None:
     if view.void_asked:
         return Obstacle("void", "it is being voided")
+    if view.unsettled:
+        return Obstacle("payment", "a payment that was entered here is not settled with the provider")
     if view.doc_status not in (DocStatus.OPEN, DocStatus.UNKNOWN, None):
         return Obstacle("document", f"the provider's document is {view.doc_status.value}")
     if view.hinted:

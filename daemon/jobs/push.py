@@ -35,6 +35,7 @@ from daemon.errors import (
 )
 from daemon.gate import PATIENCE_S
 from daemon.house import House
+from daemon.jobs import recording
 from daemon.jobs.drafts import drafts
 from daemon.jobs.matching.following import decided_meanwhile, met, waiting_for
 from daemon.jobs.verdict import verdict
@@ -86,6 +87,7 @@ def push(visit: Visit) -> None:
 
 
 def _push(visit: Visit, house: House) -> None:
+    recording.record(visit)
     while not (house.stop.is_set() or house.pushes_paused or visit.gate.closed):
         due = links.due_for_push(visit.integration.id, visit.now, limit=BATCH)
         if not due:

@@ -70,8 +70,9 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One money fact as the provider tells it now. `amount` is positive; `reverses` says what a
-    reversal takes back. `external_id` is stable across reads; equal facts are the same fact."""
+    """One money fact as the provider tells it now, or as somebody entered it here (`HERE`). `amount` is
+    positive; `reverses` says what a reversal takes back. `external_id` is stable across reads; equal facts
+    are the same fact. `beside`, of one that was entered here: what the provider counted as paid then."""
 
     kind: FactKind
     external_id: str
@@ -80,7 +81,15 @@ class Fact:
     method: str | None = None
     transaction_id: str | None = None
     reverses: FactKind | None = None
+    beside: Money | None = None
 
+    @property
+    def is_from_here(self) -> bool:
+        return self.external_id.startswith(HERE)
+
+
+HERE = "here:"
+"""How the external id of a payment begins that was entered here: no provider told of it."""
 
 BALANCE = "balance"
 """External id of the balancing payment: what the provider's total says beyond the itemised payments."""

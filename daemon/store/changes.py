@@ -65,6 +65,7 @@ def known_fact(row: records.Payment) -> KnownFact:
             method=row.method,
             transaction_id=row.transaction_id,
             reverses=FactKind(row.reverses) if row.reverses else None,
+            beside=Money(row.beside_minor, row.currency) if row.beside_minor is not None else None,
         ),
         row.revision,
     )
@@ -125,6 +126,12 @@ def apply(applied: Sequence[Applied], *, now: datetime) -> int:
     return moved
 
 
+def enter(subject: Subject, change: Change, *, now: datetime) -> None:
+    """Inside a transaction: what a person says about the money, without a word of the provider."""
+    _write(subject, change, None, now)
+    service.note(subject.invoice.tenant_id, [subject.invoice.customer_id], now)
+
+
 def _concerns_service(item: Applied) -> bool:
     """Whether money moved, or the date on which it is due."""
     moved = item.change is not None and item.change.moves
@@ -174,7 +181,7 @@ def _link_values(item: Applied, words: str, now: datetime) -> dict[str, Any]:
     return values | {name: value for name, value in optional.items() if value is not None}
 
 
-def _write(subject: Subject, change: Change, evidence: int, now: datetime) -> None:
+def _write(subject: Subject, change: Change, evidence: int | None, now: datetime) -> None:
     invoice, link, after = subject.invoice, subject.link, change.standing
     for item in change.new_facts:
         Payment.insert(_payment_values(subject, item, evidence, now)).on_conflict_ignore().execute()
@@ -230,7 +237,7 @@ def event_type(change: Change) -> str:
     return "payment.noted" if change.new_facts else "invoice.observed"
 
 
-def _payment_values(subject: Subject, item: KnownFact, evidence: int, now: datetime) -> dict[str, Any]:
+def _payment_values(subject: Subject, item: KnownFact, evidence: int | None, now: datetime) -> dict[str, Any]:
     fact = item.fact
     return {
         "tenant_id": subject.invoice.tenant_id,
@@ -246,6 +253,7 @@ def _payment_values(subject: Subject, item: KnownFact, evidence: int, now: datet
         "transaction_id": fact.transaction_id,
         "reverses": fact.reverses.value if fact.reverses else None,
         "observation_id": evidence,
+        "beside_minor": fact.beside.minor if fact.beside else None,
         "seen_at": now,
     }
 

@@ -13,7 +13,7 @@ from daemon.errors import InvalidInput, NotFound
 from daemon.model import RUNNING, AccountInfo, Document, IntegrationState, SyncState
 from daemon.model.ids import INTEGRATION, new_id
 from daemon.model.states import Duty
-from daemon.store import audit, events, leases, plain, records
+from daemon.store import audit, events, leases, plain, receipts, records
 from daemon.store.tables import Grant, Hint, Integration, Link, Secret
 
 S = IntegrationState
@@ -215,7 +215,9 @@ def due_for_push(now: datetime, *, mine: str | None = None) -> list[str]:
     too: who holds the lease can go on with them when it is done."""
     waiting = Link.select(Link.integration_id).where(Link.next_push_at <= now).distinct()
     query = Integration.select(Integration.id).where(
-        running() & _free(now, mine) & Integration.id.in_(waiting)
+        running()
+        & _free(now, mine)
+        & (Integration.id.in_(waiting) | Integration.id.in_(receipts.places_due(now)))
     )
     return [row.id for row in query]
 

@@ -37,7 +37,7 @@ from daemon.model import (
 )
 from daemon.model.ids import step_key
 from daemon.policy import StepRules, wait_before_sending_anew
-from daemon.store import steps
+from daemon.store import receipts, steps
 from daemon.store.database import Store
 from daemon.store.leases import Lease
 from daemon.store.settling import Outcome, settle
@@ -104,6 +104,12 @@ class Book:
         """The journal of the invoice of this platform reference, billed to the customer `payer`;
         `on_mark` runs in the transaction of the first mark."""
         return StoredJournal(self, steps.invoice_subject(reference), reference, payer, on_mark)
+
+
+    def payment(self, reference: str, place: int) -> StoredJournal:
+        """The journal of one payment that was entered on this invoice."""
+        subject = receipts.subject(reference, place)
+        return StoredJournal(self, subject, subject)
 
 
 class StoredJournal:

@@ -14,7 +14,7 @@ from daemon.clock import to_micros
 from daemon.errors import InvalidInput, LeaseLost, NotFound
 from daemon.model import CLOSED, PaymentStatus, SyncState
 from daemon.model.states import Duty
-from daemon.store import plain, records, steps
+from daemon.store import plain, receipts, records, steps
 from daemon.store.integrations import running
 from daemon.store.tables import Customer, Integration, Invoice, Link, Payment
 
@@ -37,6 +37,12 @@ def of_invoices(invoice_ids: Sequence[str]) -> dict[str, records.Link]:
     if not invoice_ids:
         return {}
     return {row.invoice_id: row for row in records.Link.select(Link.invoice_id.in_(list(invoice_ids)))}
+
+
+def hold(link_id: str) -> records.Link:
+    """Inside a transaction: the link as it is now, which nobody else changes until its end."""
+    plain.hold(Link, link_id)
+    return get(link_id)
 
 
 def get(link_id: str) -> records.Link:
@@ -321,11 +327,11 @@ def unassigned(tenant_id: str | None = None) -> int:
 
 
 def all_closed(integration_id: str) -> bool:
-    """Whether no invoice at this integration is still open."""
+    """Whether no invoice at this integration is still open, and nothing is to be recorded there."""
     closed = [status.value for status in CLOSED]
     still_open = (
         Link.select()
         .join(Invoice, on=(Invoice.id == Link.invoice_id))
         .where((Link.integration_id == integration_id) & Invoice.payment_status.not_in(closed))
     )
-    return not still_open.exists()
+    return not still_open.exists() and not receipts.is_awaited(integration_id)

@@ -96,6 +96,7 @@ def debts(draw: st.DrawFn, now: Moment, number: int = 1) -> Debt:
         trouble=draw(st.sampled_from([None, "down"])),
         hinted=draw(st.booleans()),
         void_asked=draw(st.booleans()),
+        unsettled=draw(st.booleans()),
     )
     if draw(st.booleans()):
         view = View(now.at, now.at - timedelta(days=1))
@@ -164,7 +165,7 @@ def proven(debt: Debt, now: Moment) -> bool:
         and now.at - now.read_within <= view.told_at <= now.at
         and view.moved_at <= view.told_at
         and view.state in (IntegrationState.ACTIVE, IntegrationState.DRAINING)
-        and not (view.braked or view.trouble or view.hinted or view.void_asked)
+        and not (view.braked or view.trouble or view.hinted or view.void_asked or view.unsettled)
         and view.doc_status not in (DocStatus.MISSING, DocStatus.PAID, DocStatus.VOID)
         and now.paused is None
     )
@@ -278,6 +279,7 @@ FRESH = View(NOON.at - timedelta(minutes=15), NOON.at - timedelta(minutes=15))
         (replace(FRESH, trouble="WB-REMOTE-UNREACHABLE"), "provider"),
         (replace(FRESH, hinted=True), "hint"),
         (replace(FRESH, void_asked=True), "void"),
+        (replace(FRESH, unsettled=True), "payment"),
         (replace(FRESH, doc_status=DocStatus.MISSING), "document"),
         (replace(FRESH, doc_status=DocStatus.DRAFT), "document"),
         (replace(FRESH, doc_status=DocStatus.PAID), "document"),

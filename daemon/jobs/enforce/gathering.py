@@ -14,7 +14,18 @@ from daemon.model import DocStatus, IntegrationState, PaymentStatus, SyncState
 from daemon.model.dunning import DunningRules, ServiceStatus, StandingKind
 from daemon.money import Money
 from daemon.reconcile import fold
-from daemon.store import changes, customers, integrations, invoices, links, meta, records, service, standings
+from daemon.store import (
+    changes,
+    customers,
+    integrations,
+    invoices,
+    links,
+    meta,
+    receipts,
+    records,
+    service,
+    standings,
+)
 from daemon.store.records import Customer, Integration, Invoice, Link, Tenant
 from daemon.store.service import Step
 
@@ -136,6 +147,7 @@ class _Reader:
         self._integrations = {x.id: x for x in integrations.listing(ground.tenant.id, removed=True)}
         self._steps: dict[str, list[Step]] = {}
         self._reversed: Mapping[str, datetime] = {}
+        self._unsettled: set[str] = set()
         self._hints: dict[str, list[records.Hint]] = {}
         self.asked: set[tuple[str, str]] = set()
 
@@ -144,6 +156,7 @@ class _Reader:
         for step in service.steps(with_debt):
             self._steps.setdefault(step.invoice_id, []).append(step)
         self._reversed = service.reversed_at(with_debt)
+        self._unsettled = receipts.unsettled(invoice_ids)
 
     def debt(self, invoice: Invoice) -> Debt:
         link = self._at.get(invoice.id)
@@ -206,6 +219,7 @@ class _Reader:
             trouble=_trouble(integration),
             hinted=self._hinted(integration, link),
             void_asked=link.void_requested_at is not None,
+            unsettled=invoice.id in self._unsettled,
         )
 
     def _hinted(self, integration: Integration, link: Link) -> bool:

@@ -94,9 +94,16 @@ class MemoryAccount:
 
     # --- what people do there -------------------------------------------------------------------------
 
-    def pays(self, ref: str, amount: Money | None = None, *, kind: FactKind = FactKind.PAYMENT) -> str:
+    def pays(
+        self,
+        ref: str,
+        amount: Money | None = None,
+        *,
+        kind: FactKind = FactKind.PAYMENT,
+        method: str = "card",
+    ) -> str:
         paper = self.papers[ref]
-        fact = Fact(kind, self._next("pay"), amount or paper.total, self.now, "card", self._next("txn"))
+        fact = Fact(kind, self._next("pay"), amount or paper.total, self.now, method, self._next("txn"))
         self._change(self._settled(replace(paper, facts=(*paper.facts, fact))))
         return fact.external_id
 

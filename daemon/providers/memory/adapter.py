@@ -158,8 +158,8 @@ class Memory(Provider):
         return self._observe(self.account.papers[ref])
 
     def record_payment(self, ref: str, amount: Money, note: str, journal: Journal) -> Observation:
-        body = {"ref": ref, "amount": amount.minor, "currency": amount.currency}
-        journal.once("record_payment", body, self._record, lambda _body: None)
+        body = {"ref": ref, "amount": amount.minor, "currency": amount.currency, "note": note}
+        journal.once("record_payment", body, self._record, self._find_payment)
         return self._observe(self.account.papers[ref])
 
     def document(self, ref: str) -> bytes:
@@ -244,7 +244,18 @@ class Memory(Provider):
 
     def _record(self, body: Document, key: str) -> Document:
         amount = Money(body["amount"], body["currency"])
-        return self.account.write(key, body, lambda: {"id": self.account.pays(body["ref"], amount)})
+        note = body["note"]
+        return self.account.write(
+            key, body, lambda: {"id": self.account.pays(body["ref"], amount, method=note)}
+        )
+
+    def _find_payment(self, body: Document) -> Document | None:
+        """The note is what tells two payments of one amount apart."""
+        self.account.read()
+        for fact in self.account.papers[body["ref"]].facts:
+            if fact.method == body["note"]:
+                return {"id": fact.external_id}
+        return None
 
     def _observe(self, paper: Paper) -> Observation:
         return Observation(

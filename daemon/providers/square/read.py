@@ -298,10 +298,15 @@ def _disputes(settled: Sequence[Tender], losses: Losses | None) -> list[Fact]:
 
 
 def _dispute(
-    kind: FactKind, row: Document, amount: Money, at: datetime | None, tender: Tender, **more: FactKind
+    kind: FactKind,
+    row: Document,
+    amount: Money,
+    at: datetime | None,
+    tender: Tender,
+    reverses: FactKind | None = None,
 ) -> Fact:
     ref = str(row.get("id") or text(row, "dispute_id"))
-    return Fact(kind, ref, amount, at, transaction_id=tender.id, **more)
+    return Fact(kind, ref, amount, at, transaction_id=tender.id, reverses=reverses)
 
 
 def _covers(

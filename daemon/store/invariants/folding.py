@@ -21,7 +21,8 @@ from daemon.store.tables import Numbering
 
 _FACTS = """
 SELECT i.id, i.total_minor, i.currency, i.payment_status, i.paid_minor, i.due_minor, i.refunded_minor,
-       l.doc_status, p.kind, p.external_id, p.amount_minor, p.currency, p.reverses, p.revision, p.at
+       l.doc_status, p.kind, p.external_id, p.amount_minor, p.currency, p.reverses, p.revision, p.at,
+       p.beside_minor
 FROM invoice i
 LEFT JOIN link l ON l.invoice_id = i.id
 LEFT JOIN payment p ON p.invoice_id = i.id
@@ -67,7 +68,7 @@ def _unfolded(head: tuple[Any, ...], told: list[tuple[Any, ...]]) -> Found:
 
 
 def _fact(row: tuple[Any, ...]) -> KnownFact:
-    kind, external_id, amount, currency, reverses, revision, at = row
+    kind, external_id, amount, currency, reverses, revision, at, beside = row
     return KnownFact(
         Fact(
             FactKind(kind),
@@ -75,6 +76,7 @@ def _fact(row: tuple[Any, ...]) -> KnownFact:
             Money(amount, currency),
             from_micros(at) if at is not None else None,
             reverses=FactKind(reverses) if reverses else None,
+            beside=Money(beside, currency) if beside is not None else None,
         ),
         revision,
     )

@@ -40,6 +40,7 @@ from daemon.store.tables.work import (
     Meta,
     Observation,
     Payment,
+    Receipt,
     Run,
     Step,
 )
@@ -77,6 +78,7 @@ __all__ = [
     "Payment",
     "Plan",
     "PortalLink",
+    "Receipt",
     "Proposal",
     "Replay",
     "Run",
@@ -118,6 +120,7 @@ ALL = (
     Step,
     Observation,
     Payment,
+    Receipt,
     Hint,
     Event,
     Audit,

@@ -152,12 +152,45 @@ class Payment(Table):
     transaction_id = pw.TextField(null=True)
     reverses = pw.TextField(null=True)
     observation_id = pw.BigIntegerField(null=True)
+    beside_minor = pw.BigIntegerField(null=True)
     seen_at = UtcField()
 
     class Meta:
         indexes = (
             (("integration_id", "external_id", "invoice_id", "kind", "revision"), True),
             (("tenant_id", "transaction_id"), False),
+        )
+
+
+class Receipt(Table):
+    """A payment that was made outside, as somebody entered it; the fact itself is a payment."""
+
+    id = pw.TextField(primary_key=True)
+    tenant_id = pw.TextField()
+    invoice_id = pw.TextField()
+    place = pw.IntegerField()
+    reference = pw.TextField(null=True)
+    amount_minor = pw.BigIntegerField()
+    currency = pw.TextField()
+    method = pw.TextField()
+    paid_on = DateField()
+    note = pw.TextField()
+    state = pw.TextField()
+    next_at = UtcField(null=True)
+    attempts = pw.IntegerField()
+    fault_code = pw.TextField(null=True)
+    fault_text = pw.TextField(null=True)
+    entered_by = pw.TextField()
+    entered_at = UtcField()
+    settled_at = UtcField(null=True)
+    settled_by = pw.TextField(null=True)
+
+    class Meta:
+        indexes = (
+            (("invoice_id", "place"), True),
+            (("invoice_id", "reference"), True),
+            (("state", "next_at"), False),
+            (("tenant_id", "state"), False),
         )
 
 
