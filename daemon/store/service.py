@@ -202,9 +202,9 @@ def reversed_at(invoice_ids: Sequence[str]) -> dict[str, datetime]:
     return dict(iter(rows))
 
 
-def hints_since(integration_id: str, since: datetime) -> list[records.Hint]:
-    """Hints that wait, and those that were used since."""
-    here = Hint.integration_id == integration_id
+def hints_since(integration_id: str, since: datetime, refs: Sequence[str]) -> list[records.Hint]:
+    """Hints at these external ids, or at none in particular, that wait, and those that were used since."""
+    here = (Hint.integration_id == integration_id) & (Hint.ref.is_null() | Hint.ref.in_(list(refs)))
     fresh = records.Hint.select(here & (Hint.used_at >= since))
     return [*records.Hint.select(here & Hint.used_at.is_null()), *fresh]
 

@@ -227,7 +227,9 @@ class _Reader:
         moment = self._ground.moment
         if integration.id not in self._hints:
             since = moment.at - moment.read_within
-            self._hints[integration.id] = service.hints_since(integration.id, since)
+            mine = (x.external_id for x in self._at.values() if x.integration_id == integration.id)
+            refs = [ref for ref in mine if ref is not None]
+            self._hints[integration.id] = service.hints_since(integration.id, since, refs)
             waiting = (hint for hint in self._hints[integration.id] if hint.used_at is None)
             self.asked |= {(integration.id, hint.ref) for hint in waiting if hint.ref is not None}
         return any(_points_at(hint, integration, link) for hint in self._hints[integration.id])
