@@ -34,6 +34,18 @@ def set_up(house: House, row: records.Integration, *, actor: str) -> records.Int
     return integrations.get(None, row.id)
 
 
+def prove(house: House, row: records.Integration, *, actor: str) -> None:
+    """Ask the provider for a test delivery; what arrives and verifies is written down by the receiver.
+    Raises InvalidInput, Unsupported or RemoteError."""
+    if row.webhook_id is None:
+        raise InvalidInput("WB-INPUT", "no webhook is registered")
+    house.providers(row).test_webhook(row.webhook_id)
+    url = row.webhook_url or ""
+    house.store.write(
+        "integrations.webhook", lambda: _audit(house, row, "integration.webhook_tested", url, actor)
+    )
+
+
 def take_away(house: House, row: records.Integration, *, actor: str) -> records.Integration:
     """Take the webhook away there, then forget its secrets here."""
     if row.webhook_id is None:

@@ -34,6 +34,7 @@ from daemon.store import (
     replays,
     retention,
     runs,
+    secrets,
     sessions,
     switching,
 )
@@ -176,6 +177,7 @@ def forget_old(house: House, now: datetime) -> Document:
         "hints": retention.drop_used_hints(store, now - timedelta(seconds=keep.keep_hints)),
         "answers": store.write("tidy.answers", lambda: replays.forget_old(now)),
         "sessions": store.write("tidy.sessions", lambda: sessions.forget_old(now)),
+        "drafts": store.write("tidy.drafts", lambda: secrets.forget_drafts(now)),
         "portal_links": store.write("tidy.portal_links", lambda: portal_links.forget_old(now)),
         "runs": retention.drop_runs(store, now - timedelta(seconds=keep.keep_runs)),
         "deliveries": retention.drop_deliveries(store, now - timedelta(seconds=keep.keep_deliveries)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol, cast
 
@@ -27,6 +27,11 @@ CREDENTIALS, WEBHOOK = "credentials", "webhook"
 
 TOKENS, CLIENT_SECRET, VERIFIER = "tokens", "client_secret", "verifier"
 """Of a grant, or of credentials that mint; of an app; of a consent under way (PKCE)."""
+
+DRAFT = "draft"
+"""Of a browser's session: keys that were tested there and not saved yet."""
+
+DRAFTS_KEPT = timedelta(hours=1)
 
 
 class Owner(Protocol):
@@ -297,3 +302,9 @@ def note_key(key_id: int, check_value: str, *, active: bool, now: datetime) -> N
 def forget_key(key_id: int) -> None:
     """Inside a transaction."""
     VaultKey.delete().where(VaultKey.id == key_id).execute()
+
+
+def forget_drafts(now: datetime) -> int:
+    """Inside a transaction: what was tested and never saved."""
+    old = (Secret.field == DRAFT) & (Secret.updated_at <= now - DRAFTS_KEPT)
+    return int(Secret.delete().where(old).execute())

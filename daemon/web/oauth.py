@@ -24,6 +24,7 @@ from daemon.errors import CATALOGUE, InvalidInput, Stopping, WispbillError
 from daemon.house import House
 from daemon.web.access import WSGI, Environ, logged
 from daemon.web.limits import Budget, client_of
+from daemon.web.portal.addresses import SETUP
 
 ROOT = "/oauth/"
 PER_MINUTE = 30
@@ -142,7 +143,7 @@ class Callback:
                 outcome = connect.finish(self._house, form["state"], form["account"], provider)
             case _:
                 return Page("405 Method Not Allowed", "Not like this", "", (("Allow", "GET, POST"),))
-        return _choice(provider, outcome) if isinstance(outcome, Choice) else _done(outcome)
+        return _choice(provider, outcome) if isinstance(outcome, Choice) else _done(self._house, outcome)
 
 
 def _form(environ: Environ) -> dict[str, str] | None:
@@ -155,13 +156,19 @@ def _form(environ: Environ) -> dict[str, str] | None:
     return {name: fields.get(name, "") for name in _FIELDS}
 
 
-def _done(outcome: Connected) -> Page:
+def _done(house: House, outcome: Connected) -> Page:
+    """A customer goes on in the portal, where the session of before still is; others are done."""
     row = outcome.integration
     name = escape(row.account_name or row.label)
-    sentence = f"<p>{name} is connected. You may close this page.</p>"
+    in_portal = row.customer_id is not None and house.settings.portal.enabled
+    onward = f'<a href="{SETUP}">Go on in your account</a>.' if in_portal else "You may close this page."
+    sentence = f"<p>{name} is connected. {onward}</p>"
     if outcome.missing:
         listed = "".join(f"<li>{escape(one)}</li>" for one in outcome.missing)
-        sentence = f"<p>{name} is connected, but invoices cannot be sent yet. It lacks:</p><ul>{listed}</ul>"
+        sentence = (
+            f"<p>{name} is connected, but invoices cannot be sent yet. It lacks:</p><ul>{listed}</ul>"
+            f"<p>{onward}</p>"
+        )
     return Page("200 OK", "Connected", sentence)
 
 

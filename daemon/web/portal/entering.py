@@ -13,6 +13,7 @@ from daemon.store.tokens import Role
 from daemon.web.pages import ANYBODY, Answer, Go, Page, View, Visit
 from daemon.web.portal.addresses import ENTER, PAGES, ROOT, SESSIONS
 from daemon.web.portal.roles import CUSTOMERS
+from daemon.web.portal.setup import drafts
 
 GONE = 410
 
@@ -52,6 +53,7 @@ def enter(visit: Visit) -> Answer:
 
 def sign_out(visit: Visit) -> Answer:
     brand = visit.tenant.name
+    drafts.forget(visit.house, visit.me)
     visit.sign_out()
     return View("portal/bye.html", {"title": "Signed out", "brand": brand})
 

@@ -11,14 +11,16 @@ from daemon.store import customers, sessions
 from daemon.store.sessions import WebSession
 from daemon.web.access import WSGI
 from daemon.web.pages import Face, NavItem, Page, Visit, pages_app
-from daemon.web.portal import entering, invoices, service, tickets
-from daemon.web.portal.addresses import INVOICES, ROOT, SERVICE, SESSIONS, TICKETS
+from daemon.web.portal import entering, invoices, service, setup, tickets
+from daemon.web.portal.addresses import INVOICES, ROOT, SERVICE, SESSIONS, SETUP, TICKETS
+from daemon.web.portal.roles import person
 
 PAGES: tuple[Page, ...] = (
     *entering.PAGES_HERE,
     *invoices.PAGES,
     *service.PAGES,
     *tickets.PAGES,
+    *setup.PAGES,
 )
 
 
@@ -28,10 +30,12 @@ def portal_app(house: House) -> WSGI:
 
 
 def _nav(visit: Visit) -> Sequence[NavItem]:
+    may_connect = person(visit).may_connect
     return [
         NavItem("Invoices", INVOICES),
         NavItem("Service", SERVICE),
         NavItem("Questions", TICKETS, tickets.waiting(visit)),
+        *([NavItem("Billing system", SETUP)] if may_connect else []),
     ]
 
 
