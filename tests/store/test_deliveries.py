@@ -107,6 +107,34 @@ def test_the_last_word_about_a_service_replaces_the_one_that_still_waits(
     assert again == 3 and len(deliveries.unconfirmed_service(clock.now() + timedelta(hours=1))) == 2
 
 
+def test_what_is_still_to_come_is_not_sent_again_before_it_was_sent(
+    store: Store, safe: Safe, make: Builders, clock: FrozenClock
+) -> None:
+    tenant = make.a_tenant()
+    row = an_endpoint(store, safe, tenant.id, "bill.*")
+    happens(store, tenant.id, "bill.failed")
+    events.stamp(store)
+    assert store.write("test", lambda: deliveries.resend(row, clock.now(), from_seq=0, to_seq=10_000)) == 0
+
+    deliveries.enlist(store)
+
+    assert types_due(store, row) == ["bill.failed"]
+
+
+def test_an_endpoint_that_came_later_is_sent_only_the_last_word_about_a_service(
+    store: Store, safe: Safe, make: Builders, clock: FrozenClock
+) -> None:
+    customer = make.a_customer()
+    happens(store, customer.tenant_id, "service.suspended", customer_id=customer.id)
+    happens(store, customer.tenant_id, "service.restored", customer_id=customer.id)
+    events.stamp(store)
+    row = an_endpoint(store, safe, customer.tenant_id, "service.*")
+
+    store.write("test", lambda: deliveries.resend(row, clock.now(), from_seq=0, to_seq=10_000))
+
+    assert types_due(store, row) == ["service.restored"]
+
+
 def test_one_worker_claims_an_endpoint_and_a_dead_one_s_claim_is_freed(
     store: Store, safe: Safe, make: Builders, clock: FrozenClock
 ) -> None:
