@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from daemon.cli.story.books import table
 from daemon.cli.story.first import First
+from daemon.cli.story.month import Month
 from daemon.cli.story.others import Others
 from daemon.cli.story.stage import Stage
 from daemon.cli.story.voice import Voice
@@ -60,6 +61,7 @@ class Story:
         self._voice.say("The first WISP bills through Stripe:")
         first, *others = self._wisps
         First(self._stage, first).tell()
+        Month(self._stage, first).tell()
         Others(self._stage, others).tell()
         return self._show()
 

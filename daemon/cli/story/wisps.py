@@ -73,6 +73,12 @@ class Wisp:
             happened.append(f"{number} {turn.told}")
         return happened
 
+    def pay(self, number: str) -> None:
+        """All of it, in the sandbox."""
+        ref = next(one.ref for one in self.standing() if one.number == number)
+        self.hands.pay(ref)
+        self.expected[number] = "paid"
+
     # --- commands -------------------------------------------------------------------------------------
 
     def invoices(self, stage: Stage) -> list[dict[str, Any]]:
