@@ -14,8 +14,10 @@ from daemon.cli.context import desk_of
 from daemon.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from daemon.reports import Report
+    from daemon.cli.context import Desk
+    from daemon.reports import Report, Wish
     from daemon.reports.shape import Row
+    from daemon.store import records
 
 
 class Form(StrEnum):
@@ -45,6 +47,13 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Into this file, not the screen.")
     ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="close: close the month with the sums that it has now.")
+    ] = False,
+    note: Annotated[str | None, typer.Option(help="close --record: a word about it.")] = None,
+    reopen: Annotated[
+        str | None, typer.Option(metavar="REASON", help="close: take the closing back, and why.")
+    ] = None,
     as_json: output.Json = False,
 ) -> None:
     """Say what the books say. Exit code 1 where it found something to put right."""
@@ -60,10 +69,42 @@ def report(
         return
     desk = desk_of(ctx)
     wanted = _form(form, out, as_json)
-    made = make(desk.house, desk.tenant(tenant), name, Wish(month, as_of, since, until))
+    owner, wish = desk.tenant(tenant), Wish(month, as_of, since, until)
+    _closing(desk, owner, name, wish, record=record, note=note, reopen=reopen)
+    made = make(desk.house, owner, name, wish)
     _give(made, wanted, out)
     if not made.well:
         raise typer.Exit(1)
+
+
+def _closing(
+    desk: Desk,
+    owner: records.Tenant,
+    name: str,
+    wish: Wish,
+    *,
+    record: bool,
+    note: str | None,
+    reopen: str | None,
+) -> None:
+    """Close or reopen the month, where that is asked for. Raises InvalidInput."""
+    if not record and reopen is None:
+        if note is not None:
+            raise InvalidInput("WB-INPUT", "--note goes with --record", field="note")
+        return
+    from daemon.cli import given
+    from daemon.reports import Asked, close
+
+    if name != "close" or wish.month is None:
+        verb = "--record" if record else "--reopen"
+        raise InvalidInput("WB-INPUT", f"{verb} goes with: report close --month 2026-03", field="month")
+    asked = Asked(owner, wish, desk.now)
+    if reopen is not None:
+        reason = given.printable("reopen", reopen, most=200)
+        close.reopen(desk.house, asked, reason=reason, actor=desk.actor)
+    if record:
+        said = given.printable("note", note, most=200) if note is not None else None
+        close.record(desk.house, asked, note=said, actor=desk.actor)
 
 
 def _form(form: Form | None, out: Path | None, as_json: bool) -> Form:
@@ -101,7 +142,9 @@ def _give(made: Report, form: Form, out: Path | None) -> None:
 
 
 def show(made: Report) -> None:
-    """As a table, with its sums, its answer and its notes."""
+    """As tables, with sums, its answer and its notes."""
+    from daemon.reports.writing.cells import shown
+
     asked = ", ".join(f"{name} {value}" for name, value in made.parameters.items())
     output.say(f"{made.title}: {made.tenant.reference}{', ' if asked else ''}{asked}")
     output.say("")
@@ -111,6 +154,11 @@ def show(made: Report) -> None:
         output.table(lines, [column.heading.upper() for column in made.columns])
     else:
         output.say("There is nothing in it.")
+    for part in made.parts:
+        if part.rows:
+            output.say(f"\n{part.title}\n")
+            lines = [[shown(row.get(one.key)) for one in part.columns] for row in part.rows]
+            output.table(lines, [column.heading.upper() for column in part.columns])
     output.say("")
     if made.verdict:
         output.say(made.verdict)

@@ -121,6 +121,11 @@ CATALOGUE: dict[str, Entry] = {
         "caller",
         "when asked again",
     ),
+    "WB-CLOSE-STATE": Entry(
+        "The month is not over, is closed already, or is not closed.",
+        "caller",
+        "when asked again",
+    ),
     "WB-TICKET-MANY": Entry(
         "There are as many open tickets of this customer, or messages in this one, as there may be.",
         "caller",

@@ -27,6 +27,7 @@ WEB_SESSION, PORTAL_LINK = "wbw", "wbj"
 STAFF = "wbu"
 TICKET = "wbk"
 PROPOSAL = "wbm"
+CLOSE = "wbx"
 
 
 def new_id(prefix: str, now: datetime, entropy: Entropy) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from daemon.errors import NotFound
 from daemon.house import House
-from daemon.reports import ageing, collected
+from daemon.reports import ageing, close, collected
 from daemon.reports.asking import OPTIONS, Asked, Wish
 from daemon.reports.shape import Report
 from daemon.store import records
@@ -40,6 +40,12 @@ _ALL = (
         "What was paid, refunded and taken back, by month, provider and method.",
         collected.report,
         ("since", "until"),
+    ),
+    ReportType(
+        "close",
+        "Whether a month ties to the cent: billed, pushed, the provider's ledger.",
+        close.report,
+        ("month",),
     ),
 )
 

@@ -57,6 +57,16 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Another table of a report; `name` is its key in JSON."""
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """`name` as it is asked for. `parameters` say what was asked, in words of the command's options; `as_of`
     is the moment at which the rows were read."""
@@ -71,6 +81,9 @@ class Report:
     totals: tuple[Row, ...] = ()
     notes: tuple[str, ...] = ()
     charts: tuple[Chart, ...] = ()
+    parts: tuple[Part, ...] = ()
+    """Tables beside the first."""
+
     verdict: str | None = None
     """The answer in one sentence, where the report has one."""
 

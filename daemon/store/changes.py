@@ -113,7 +113,7 @@ def apply(applied: Sequence[Applied], *, now: datetime) -> int:
         if is_older(item.subject.known, item.observation):
             continue
         words = digest(item.observation)
-        if words == item.subject.link.digest and item.change is None:
+        if words == item.subject.link.digest and item.change is None and not _tells_total_first(item):
             _keep_place(item)
             continue
         evidence = _keep(item, now)
@@ -137,6 +137,11 @@ def _concerns_service(item: Applied) -> bool:
     moved = item.change is not None and item.change.moves
     due_on, known = item.observation.due_on, item.subject.link.provider_due_on
     return moved or (known is not None and due_on is not None and due_on != known)
+
+
+def _tells_total_first(item: Applied) -> bool:
+    """Of a link from before the provider's totals were kept."""
+    return item.subject.link.provider_total_minor is None and item.observation.total is not None
 
 
 def _keep_place(item: Applied) -> None:
@@ -177,6 +182,7 @@ def _link_values(item: Applied, words: str, now: datetime) -> dict[str, Any]:
         "pdf_url": seen.links.pdf_url,
         "view_url": seen.links.view_url,
         "provider_due_on": seen.due_on,
+        "provider_total_minor": seen.total.minor if seen.total else None,
     }
     return values | {name: value for name, value in optional.items() if value is not None}
 

@@ -282,6 +282,7 @@ class Link(Record):
     pdf_url: str | None
     view_url: str | None
     provider_due_on: date | None
+    provider_total_minor: int | None
     told_at: datetime | None
 
 

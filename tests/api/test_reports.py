@@ -76,3 +76,30 @@ def test_nothing_to_report_is_no_fault(office: Office, form: str) -> None:
         assert (got.status, got.json["field"]) == (422, None)
     else:
         assert got.status == 200
+
+
+def test_a_month_is_closed_once_and_reopened_by_an_admin(billed: Office) -> None:
+    billed.clock.move(days=31)
+    body = {"month": "2026-03", "note": "as agreed"}
+    made = billed.post("/api/reports/close", body, as_="tenant_staff")
+    assert (made["verdict"], made["note"]) == ("March 2026 ties to the cent.", "as agreed")
+    assert made["closedBy"].startswith("token:")
+    (sums,) = made["sums"]
+    assert (sums["billed"], sums["ledger"], sums["takenBack"]) == (4500, 4500, 0)
+
+    again = billed.ask("POST", "/api/reports/close", body)
+    assert (again.status, again.code) == (409, "WB-CLOSE-STATE")
+
+    reason = {"month": "2026-03", "reason": "a late invoice"}
+    assert billed.ask("POST", "/api/reports/close/reopen", reason, as_="tenant_staff").status == 403
+    assert billed.post("/api/reports/close/reopen", reason, 200)["reason"] == "a late invoice"
+    assert "Closed by" not in billed.get("/api/reports/close?month=2026-03")["verdict"]
+
+
+def test_another_tenant_s_closing_is_not_there(billed: Office) -> None:
+    billed.clock.move(days=31)
+    billed.post("/api/reports/close", {"month": "2026-03"})
+    got = billed.ask(
+        "POST", "/api/reports/close/reopen", {"month": "2026-03", "reason": "x"}, as_="other_admin"
+    )
+    assert (got.status, got.code) == (409, "WB-CLOSE-STATE")

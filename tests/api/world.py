@@ -16,6 +16,7 @@ from daemon.web.api.entering import InvoicesGiven, NumberingGiven, Subscriptions
 from daemon.web.api.office import SettleGiven
 from daemon.web.api.plans import AdjustGiven, SkipGiven
 from daemon.web.api.portal import PortalSessionGiven
+from daemon.web.api.reports import CloseMonthGiven, ReopenMonthGiven
 from daemon.web.api.routing import Route
 from daemon.web.api.switching import SwitchGiven
 from daemon.web.api.tickets import MessageGiven, TicketGiven
@@ -32,6 +33,8 @@ INVOICE = {
 PLAN = {"reference": "home", "lines": [{"description": "Home 100", "amount": "30.00"}]}
 
 BODIES: Mapping[type[given.Given], dict[str, Any]] = {
+    CloseMonthGiven: {"month": "2026-02", "note": None},
+    ReopenMonthGiven: {"month": "2026-02", "reason": "a late invoice"},
     given.SetupGiven: {
         "provider": "stripe",
         "credentials": {"secret_key": FRESH_KEY},

@@ -93,3 +93,40 @@ def test_a_name_that_a_spreadsheet_would_run_is_text(shell: Shell) -> None:
     shell.an_invoice()
     (row,) = csv.DictReader(io.StringIO(shell.ran("report", "ageing", "--format", "csv").stdout))
     assert row["name"] == "'=HYPERLINK(0)"
+
+
+def test_a_month_is_closed_and_reopened_at_the_command_line(paid: Shell) -> None:
+    paid.clock.move(days=31)
+    said = paid.ran("report", "close", "--month", "2026-03", "--record", "--note", "as agreed").stdout
+    assert "March 2026 ties to the cent. Closed by cli:" in said
+    assert "was closed already" in paid.refused("report", "close", "--month", "2026-03", "--record")
+
+    paid.ran("report", "close", "--month", "2026-03", "--reopen", "a late invoice")
+    assert "Closed by" not in paid.ran("report", "close", "--month", "2026-03").stdout
+
+
+def test_a_close_that_does_not_tie_ends_with_exit_code_1_and_the_command_that_settles_it(paid: Shell) -> None:
+    paid.an_invoice("1003", "12.00")
+    made = json.loads(paid.ran("report", "close", "--month", "2026-03", "--json", code=1).stdout)
+    assert made["verdict"] == "March 2026 is not over; so far it does not tie: 12.00 USD on 1 invoice."
+    (row,) = made["parts"]["differences"]["rows"]
+    assert (row["number"], row["amount"]) == ("1003", "-12.00")
+    assert "1003" in paid.ran("report", "close", "--month", "2026-03", code=1).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["ageing", "--record"], "--record goes with: report close --month 2026-03"),
+        (["close", "--reopen", "x"], "--reopen goes with: report close --month 2026-03"),
+        (["close", "--note", "x"], "--note goes with --record"),
+        (["close", "--month", "2026-03", "--record"], "2026-03 is not over yet"),
+        (["close", "--month", "2026-02", "--reopen", "x"], "2026-02 is not closed"),
+        (["close", "--month", "2026-04"], "month: it has not begun yet"),
+    ],
+)
+def test_a_month_that_cannot_be_closed_gets_a_plain_sentence(
+    shell: Shell, words: list[str], said: str
+) -> None:
+    shell.a_tenant()
+    assert said in shell.refused("report", *words)

@@ -45,6 +45,9 @@ class Paper:
     facts: list[Told] = field(default_factory=list)
     closed_at: datetime | None = None
     status: PaymentStatus = PaymentStatus.OPEN
+    sent: bool = False
+    ledger: int | None = None
+    """What the provider's document comes to; None: never read."""
 
     @property
     def total(self) -> Money:
@@ -74,6 +77,10 @@ class Books:
                 self._fact(paper)
         if self.chance.random() < 0.15:
             paper.closed_at = self._moment(paper.invoice.issued_on)
+        if paper.integration is not None and (paper.facts or self.chance.random() < 0.8):
+            paper.sent = True
+            off = self.chance.choice((0, 0, 0, 0, 0, 1, -1))
+            paper.ledger = paper.total.minor + off if self.chance.random() < 0.95 else None
         self._write(paper)
         return paper
 
@@ -156,7 +163,11 @@ class Books:
         ).where(t.Invoice.id == invoice.id).execute()
         if at is not None:
             t.Link.update(
-                integration_id=at.id, state=SyncState.SYNCED.value, external_id=f"x{invoice.id}"
+                integration_id=at.id,
+                state=(SyncState.SYNCED if paper.sent else SyncState.PENDING).value,
+                external_id=f"x{invoice.id}" if paper.sent else None,
+                provider_total_minor=paper.ledger,
+                last_pulled_at=invoice.created_at if paper.ledger is not None else None,
             ).where(t.Link.invoice_id == invoice.id).execute()
         if paper.closed_at is not None:
             events.append(
@@ -233,3 +244,33 @@ class Books:
                     case FactKind.REVERSAL, FactKind.REFUND:
                         sums[*name, "refunded"] -= fact.amount.minor
         return Counter({name: minor for name, minor in sums.items() if minor})
+
+    def close(self, month: str) -> dict[tuple[str | None, str], Counter[str]]:
+        """(integration, currency): the figures of the month."""
+        first = date.fromisoformat(f"{month}-01")
+        last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+        found: dict[tuple[str | None, str], Counter[str]] = {}
+        for paper in self.papers:
+            at = paper.integration.id if paper.integration else None
+            sums = found.setdefault((at, paper.total.currency), Counter())
+            sums["opening"] += self.due(paper, first - timedelta(days=1))
+            sums["closing"] += self.due(paper, last)
+            if first <= paper.invoice.issued_on <= last:
+                total = paper.total.minor
+                sums["invoices"] += 1
+                sums["billed"] += total
+                sums["pushed"] += total if paper.sent else 0
+                sums["withdrawn"] += total if not paper.sent and paper.status is PaymentStatus.VOID else 0
+                sums["ledger"] += (paper.ledger or 0) if paper.sent else 0
+            for on, fact in self.counted(paper):
+                if not first <= on <= last:
+                    continue
+                if fact.kind is FactKind.PAYMENT:
+                    sums["payments"] += fact.amount.minor
+                elif fact.reverses is FactKind.PAYMENT:
+                    sums["taken_back"] += fact.amount.minor
+                elif fact.kind is FactKind.REFUND:
+                    sums["refunded"] += fact.amount.minor
+                elif fact.reverses is FactKind.REFUND:
+                    sums["refunded"] -= fact.amount.minor
+        return found

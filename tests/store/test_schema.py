@@ -10,7 +10,14 @@ from daemon.errors import StoreError
 from daemon.store import migrate, tables
 from daemon.store.database import Store
 
-PARTIAL = {"integration_account", "hint_waiting", "app_client", "event_unstamped", "alert_open"}
+PARTIAL = {
+    "integration_account",
+    "hint_waiting",
+    "app_client",
+    "event_unstamped",
+    "alert_open",
+    "month_close_counts",
+}
 """Indexes with a WHERE, which a table cannot declare alike for both databases."""
 
 

@@ -31,6 +31,14 @@ def document(report: Report) -> Document:
         "columns": [_column(one) for one in report.columns],
         "rows": [_row(row) for row in report.rows],
         "totals": [_row(row) for row in report.totals],
+        "parts": {
+            camel(part.name): {
+                "title": part.title,
+                "columns": [_column(one) for one in part.columns],
+                "rows": [_row(row) for row in part.rows],
+            }
+            for part in report.parts
+        },
         "notes": list(report.notes),
     }
 

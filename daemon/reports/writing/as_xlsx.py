@@ -23,6 +23,9 @@ MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SHEET = "Report"
 ABOUT = "About"
 WIDEST = 60
+LONGEST_NAME = 31
+"""Characters of a sheet's name."""
+
 LONGEST = 32_767
 """Characters of a cell (https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3)."""
 
@@ -33,7 +36,9 @@ def write(report: Report) -> bytes:
         created = report.as_of.astimezone(UTC).replace(tzinfo=None)
         book.set_properties({"title": report.title, "author": "wispbill", "created": created})
         formats = _Formats(book)
-        _rows(book.add_worksheet(SHEET), report, formats)
+        _rows(book.add_worksheet(SHEET), report.columns, report.rows, report.totals, formats)
+        for part in report.parts:
+            _rows(book.add_worksheet(part.title[:LONGEST_NAME]), part.columns, part.rows, (), formats)
         _about(book.add_worksheet(ABOUT), report, formats)
     return out.getvalue()
 
@@ -53,17 +58,18 @@ class _Formats:
         return self._made[key]
 
 
-def _rows(sheet: Any, report: Report, formats: _Formats) -> None:
-    columns = report.columns
+def _rows(
+    sheet: Any, columns: Sequence[Column], rows: Sequence[Row], totals: Sequence[Row], formats: _Formats
+) -> None:
     for place, column in enumerate(columns):
         sheet.write_string(0, place, column.heading, formats.of(bold=True))
-        sheet.set_column(place, place, _width(report, column))
+        sheet.set_column(place, place, _width(rows, column))
     sheet.freeze_panes(1, 0)
-    for line, row in enumerate(report.rows, start=1):
+    for line, row in enumerate(rows, start=1):
         _row(sheet, line, row, columns, formats)
-    if report.rows:
-        sheet.autofilter(0, 0, len(report.rows), len(columns) - 1)
-    for line, total in enumerate(report.totals, start=len(report.rows) + 2):
+    if rows:
+        sheet.autofilter(0, 0, len(rows), len(columns) - 1)
+    for line, total in enumerate(totals, start=len(rows) + 2):
         _row(sheet, line, {columns[0].key: "Total"} | dict(total), columns, formats, bold=True)
 
 
@@ -99,8 +105,8 @@ def _cell(sheet: Any, line: int, place: int, value: Cell, formats: _Formats, *, 
             sheet.write_string(line, place, value[:LONGEST], formats.of(bold=bold))
 
 
-def _width(report: Report, column: Column) -> int:
-    widest = max((len(shown(row.get(column.key))) for row in report.rows), default=0)
+def _width(rows: Sequence[Row], column: Column) -> int:
+    widest = max((len(shown(row.get(column.key))) for row in rows), default=0)
     room = 3 if column.kind is Kind.MONEY else 1  # thousands are parted there
     return min(WIDEST, max(widest, len(column.heading)) + room)
 

@@ -3,6 +3,7 @@
 from daemon.store.tables.access import ApiToken, Replay, Staff
 from daemon.store.tables.base import Table, database
 from daemon.store.tables.browsing import PortalLink, WebSession
+from daemon.store.tables.closing import MonthClose
 from daemon.store.tables.matching import Matching, Proposal
 from daemon.store.tables.notify import Alert, Delivery, Endpoint
 from daemon.store.tables.parties import (
@@ -72,14 +73,15 @@ __all__ = [
     "Link",
     "Matching",
     "Meta",
+    "MonthClose",
     "Numbering",
     "Observation",
     "Payer",
     "Payment",
     "Plan",
     "PortalLink",
-    "Receipt",
     "Proposal",
+    "Receipt",
     "Replay",
     "Run",
     "Secret",
@@ -152,4 +154,5 @@ ALL = (
     PortalLink,
     Matching,
     Proposal,
+    MonthClose,
 )

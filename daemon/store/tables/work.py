@@ -40,6 +40,7 @@ class Invoice(Table):
             (("tenant_id", "number"), True),
             (("tenant_id", "reference"), True),
             (("tenant_id", "payment_status", "due_on", "customer_id"), False),
+            (("tenant_id", "issued_on"), False),
             (("tenant_id", "payment_status", "id"), False),
             (("tenant_id", "id"), False),
         )
@@ -86,6 +87,7 @@ class Link(Table):
     pdf_url = pw.TextField(null=True)
     view_url = pw.TextField(null=True)
     provider_due_on = DateField(null=True)
+    provider_total_minor = pw.BigIntegerField(null=True)
     told_at = UtcField(null=True)
 
     class Meta:
@@ -159,6 +161,7 @@ class Payment(Table):
         indexes = (
             (("integration_id", "external_id", "invoice_id", "kind", "revision"), True),
             (("tenant_id", "transaction_id"), False),
+            (("tenant_id", "seen_at"), False),
         )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
-from daemon.reports import REPORTS, ReportType, Wish, make
+from daemon.reports import REPORTS, Asked, ReportType, Wish, close, make
 from daemon.reports.writing import FORMATS, filename, written
-from daemon.reports.writing.as_json import document
+from daemon.reports.writing.as_json import camel, document
+from daemon.store import closes
+from daemon.store.closes import Closed
 from daemon.web.api import roles
-from daemon.web.api.given import Query
+from daemon.web.api.given import Given, Name, Query
 from daemon.web.api.routing import Answer, File, Handle, Request, Route
 from daemon.web.api.shown import Shown
 
@@ -65,6 +68,14 @@ class ColumnShown(Shown):
     kind: str
 
 
+class PartShown(Shown):
+    """Another table beside the first."""
+
+    title: str
+    columns: list[ColumnShown]
+    rows: list[dict[str, Any]]
+
+
 class ReportTenant(Shown):
     id: str
     reference: str
@@ -85,6 +96,7 @@ class ReportShown(Shown):
     columns: list[ColumnShown]
     rows: list[dict[str, Any]]
     totals: list[dict[str, Any]]
+    parts: dict[str, PartShown]
     notes: list[str]
 
 
@@ -120,6 +132,57 @@ def _accepted(header: str) -> str:
     return "json"
 
 
+class CloseMonthGiven(Given):
+    """`month`: as `2026-03`; it must be over."""
+
+    month: Month
+    note: Name | None = None
+
+
+class ReopenMonthGiven(Given):
+    month: Month
+    reason: Name
+
+
+class ClosedShown(Shown):
+    """A closing. `sums` hold minor units, for each integration and currency."""
+
+    id: str
+    month: str
+    verdict: str
+    note: str | None
+    closed_by: str
+    closed_at: datetime
+    reopened_by: str | None
+    reopened_at: datetime | None
+    reason: str | None
+    sums: list[dict[str, Any]]
+
+
+def close_month(request: Request) -> Answer:
+    body = request.given(CloseMonthGiven)
+    row = close.record(request.house, _of(request, body.month), note=body.note, actor=request.actor)
+    return Answer(_closed(row), 201)
+
+
+def reopen_month(request: Request) -> Answer:
+    body = request.given(ReopenMonthGiven)
+    asked = _of(request, body.month)
+    close.reopen(request.house, asked, reason=body.reason, actor=request.actor)
+    (*_before, row) = closes.history(request.tenant.id, body.month)
+    return Answer(_closed(row))
+
+
+def _of(request: Request, month: str) -> Asked:
+    return Asked(request.tenant, Wish(month=month), request.now)
+
+
+def _closed(row: Closed) -> ClosedShown:
+    sums = [{camel(name): value for name, value in one.items()} for one in row.sums]
+    names = (name for name in ClosedShown.model_fields if name != "sums")
+    return ClosedShown(sums=sums, **{name: getattr(row, name) for name in names})
+
+
 FILES = tuple(one.media_type for one in FORMATS.values() if one.name != "json")
 
 ROUTES = (
@@ -136,5 +199,24 @@ ROUTES = (
             files=FILES,
         )
         for one in REPORTS.values()
+    ),
+    Route(
+        "POST",
+        f"{ROOT}/close",
+        close_month,
+        roles.ONLY_OFFICE,
+        "Close a month with the sums that it has now",
+        given=CloseMonthGiven,
+        shown=ClosedShown,
+        status=201,
+    ),
+    Route(
+        "POST",
+        f"{ROOT}/close/reopen",
+        reopen_month,
+        roles.ONLY_ADMINS,
+        "Take the closing of a month back",
+        given=ReopenMonthGiven,
+        shown=ClosedShown,
     ),
 )
