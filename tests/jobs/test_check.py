@@ -47,6 +47,14 @@ def test_their_names_are_told_apart() -> None:
 
 
 CORRUPTIONS: dict[str, tuple[str, str]] = {
+    "a service that nobody was told of": (
+        "UPDATE customer SET service_status = 'throttled'",
+        "service is as it was last said to be",
+    ),
+    "a cut-off without a debt": (
+        "UPDATE customer SET service_status = 'suspended'; DELETE FROM service_check",
+        "nobody without a debt is cut off",
+    ),
     "the link is gone": ("DELETE FROM link WHERE id = '{link}'", "every invoice has a link"),
     "the invoice is gone": ("DELETE FROM invoice WHERE id = '{invoice}'", "every link has its invoice"),
     "a line is another": (

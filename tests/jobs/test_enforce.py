@@ -20,6 +20,7 @@ from daemon.store import (
     events,
     hints,
     integrations,
+    invariants,
     links,
     meta,
     plain,
@@ -180,6 +181,7 @@ def test_who_pays_is_restored_in_the_run_that_sees_the_money(wisp: Wisp) -> None
 
 def test_money_that_only_the_sweep_saw_restores_too(wisp: Wisp, house: House) -> None:
     link = suspended(wisp)
+    assert invariants.check() == []
     wisp.at("2026-03-31 22:00")
     wisp.account.pays(link.external_id)
     wisp.write(lambda: sweeps.ask(wisp.integration, house.clock.now()))

@@ -11,6 +11,7 @@ from daemon.store.tables import Invoice
 
 __all__ = ["ALL", "Invariant", "Violation", "check", "checked", "size"]
 
+SHOW = "wispbill customers show {subject}, and wispbill enforce"
 SHOWN = 50
 """Of each invariant at most: a thousand rows of one cause are one cause."""
 
@@ -146,6 +147,27 @@ ALL: tuple[Invariant, ...] = (
             "OR s.customer_id <> i.customer_id",
             "it was billed for another customer than its subscription's",
         ),
+    ),
+    Invariant(
+        "service is as it was last said to be",
+        asked(
+            "SELECT c.id, c.service_status, COALESCE(m.became, 'active') FROM customer c "
+            "LEFT JOIN service_move m ON m.id = (SELECT MAX(x.id) FROM service_move x "
+            "WHERE x.customer_id = c.id) WHERE c.service_status <> COALESCE(m.became, 'active')",
+            "the service is {}, the platform was told {}",
+        ),
+        SHOW,
+    ),
+    Invariant(
+        "nobody without a debt is cut off",
+        asked(
+            "SELECT c.id, c.service_status FROM customer c "
+            "WHERE c.service_status IN ('warned', 'throttled', 'suspended') "
+            "AND NOT EXISTS (SELECT 1 FROM debt d WHERE d.customer_id = c.id AND d.closed_at IS NULL) "
+            "AND NOT EXISTS (SELECT 1 FROM service_check s WHERE s.customer_id = c.id)",
+            "the service is {}, and no invoice says why",
+        ),
+        SHOW,
     ),
     Invariant("numbers do not overtake their counter", folding.counters, "wispbill plans numbering"),
     Invariant(
