@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from daemon.model import DocStatus, Fact, FactKind, PaymentStatus, SyncState
 from daemon.model.days import bare, day_of
+from daemon.model.documents import HERE
 from daemon.money import Money
 from daemon.reconcile import KnownFact, Standing, effective, fold, gone_id
 from daemon.store import events, records
@@ -34,6 +35,10 @@ class Told:
 
     known: KnownFact
     seen_at: datetime
+
+    @property
+    def name(self) -> tuple[FactKind, str]:
+        return self.known.fact.kind, self.known.fact.external_id
 
 
 @dataclass
@@ -75,6 +80,8 @@ class Books:
         if paper.integration is not None:
             for _ in range(self.chance.choice((0, 0, 1, 1, 2, 3))):
                 self._fact(paper)
+            for _ in range(self.chance.choice((0, 0, 0, 1, 2))):
+                self._entered_here(paper)
         if self.chance.random() < 0.15:
             paper.closed_at = self._moment(paper.invoice.issued_on)
         if paper.integration is not None and (paper.facts or self.chance.random() < 0.8):
@@ -144,6 +151,18 @@ class Books:
                 back = KnownFact(fact, revision + 1)
                 paper.facts.append(Told(back, seen + timedelta(days=42)))
 
+    def _entered_here(self, paper: Paper) -> None:
+        """A payment that somebody entered, beside what the provider counted then."""
+        at = self._moment(paper.invoice.issued_on)
+        beside = Money(self.chance.choice((0, 0, self.chance.randint(1, 20_000))), paper.total.currency)
+        amount = Money(self.chance.randint(1, 20_000), paper.total.currency)
+        fact = Fact(FactKind.PAYMENT, f"{HERE}{next(ids)}", amount, bare(at.date()), "cash", beside=beside)
+        paper.facts.append(Told(KnownFact(fact, 0), at))
+        if self.chance.random() < 0.2:
+            gone = gone_id(fact.kind, fact.external_id)
+            taken = KnownFact(Fact(FactKind.REVERSAL, gone, amount, at, reverses=fact.kind), 0)
+            paper.facts.append(Told(taken, at + timedelta(days=3)))
+
     def _write(self, paper: Paper) -> None:
         doc = DocStatus.VOID if paper.closed_at else None
         stands = fold(paper.total, [told.known for told in paper.facts], doc)
@@ -191,20 +210,34 @@ class Books:
                 at=fact.at,
                 method=fact.method,
                 reverses=fact.reverses.value if fact.reverses else None,
+                beside_minor=fact.beside.minor if fact.beside else None,
                 seen_at=told.seen_at,
             ).execute()
 
     # --- the same sums, one by one --------------------------------------------------------------------
 
     def counted(self, paper: Paper) -> Iterator[tuple[date, Fact]]:
-        """The facts that count, with their days."""
-        for fact in effective([told.known for told in paper.facts]):
-            first = min(
-                told.seen_at
-                for told in paper.facts
-                if (told.known.fact.kind, told.known.fact.external_id) == (fact.kind, fact.external_id)
-            )
-            yield day_of(fact.at, self.zone) if fact.at else first.astimezone(self.zone).date(), fact
+        """The facts that count, with their days; of what was entered here as much as it adds."""
+        live = effective([told.known for told in paper.facts])
+        adds = self._entered(paper, live)
+        for fact in live:
+            seen = min(told.seen_at for told in paper.facts if told.name == (fact.kind, fact.external_id))
+            on = day_of(fact.at, self.zone) if fact.at else seen.astimezone(self.zone).date()
+            minor = adds.get(fact.external_id, fact.amount.minor)
+            if minor:
+                yield on, replace(fact, amount=Money(minor, fact.amount.currency))
+
+    def _entered(self, paper: Paper, live: list[Fact]) -> dict[str, int]:
+        """What each fact that was entered here adds, one after the other."""
+        zero = Money(0, paper.total.currency)
+        here = [fact for fact in live if fact.is_from_here]
+        here.sort(key=lambda fact: (fact.beside or zero, fact.external_id))
+        theirs = [fact for fact in live if not fact.is_from_here]
+        paid = [
+            fold(paper.total, [KnownFact(fact, 0) for fact in (*theirs, *here[:n])], None).paid.minor
+            for n in range(len(here) + 1)
+        ]
+        return {fact.external_id: paid[n + 1] - paid[n] for n, fact in enumerate(here)}
 
     def due(self, paper: Paper, day: date) -> int:
         """What was owed of it at the end of a day."""
@@ -212,8 +245,9 @@ class Books:
             return 0
         if paper.closed_at is not None and paper.closed_at.astimezone(self.zone).date() <= day:
             return 0
-        live = [KnownFact(fact, 0) for on, fact in self.counted(paper) if on <= day]
-        return fold(paper.total, live, None).due.minor
+        live = [fact for on, fact in self.counted(paper) if on <= day]
+        there = fold(paper.total, [KnownFact(fact, 0) for fact in live if not fact.is_from_here], None)
+        return max(there.due.minor - sum(fact.amount.minor for fact in live if fact.is_from_here), 0)
 
     def ageing(self, day: date) -> Counter[tuple[str, str, int]]:
         """(customer, currency, bucket): minor units."""

@@ -75,7 +75,7 @@ def reckoned(lines: Iterable[Line], month: Month) -> dict[Key, Sums]:
 
 def part_of(line: Line, month: Month) -> Sums:
     """What an invoice contributes. One that is dated later is no receivable yet: payments on it are ahead."""
-    part = Sums(payments=line.paid, taken_back=line.undone, refunded=line.refunded)
+    part = Sums(payments=line.paid + line.entered, taken_back=line.undone, refunded=line.refunded)
     if line.issued_on <= month.last:
         _owed(part, line, month)
     if month.has(line.issued_on):
@@ -140,13 +140,13 @@ _NOTHING = _Stood(0, 0, 0, 0)
 
 def _stood(line: Line, month: Month, *, before: bool) -> _Stood:
     """As `reconcile.fold` has it, before the month or after it."""
-    paid, undone = line.paid_before, line.undone_before
+    paid, undone, entered = line.paid_before, line.undone_before, line.entered_before
     credited, written_off = line.credited_before, line.written_off_before
     if not before:
-        paid, undone = paid + line.paid, undone + line.undone
+        paid, undone, entered = paid + line.paid, undone + line.undone, entered + line.entered
         credited, written_off = credited + line.credited, written_off + line.written_off
     credited, written_off = max(credited, 0), max(written_off, 0)
-    open_ = max(line.total - credited - written_off - max(paid - undone, 0), 0)
+    open_ = max(line.total - credited - written_off - max(paid - undone, 0) - entered, 0)
     end = month.since if before else month.until
     if line.closed_at is not None and line.closed_at < end:
         return _Stood(0, credited, written_off, open_)

@@ -16,8 +16,9 @@ from daemon.store.reporting.positions import CLOSED_AT
 @dataclass(frozen=True, slots=True)
 class Line:
     """An invoice; sums in minor units. `…_before` are those of its facts before the month, the others those
-    in it; what was taken back of refunds and credits is taken off them. `provider_total` is what the
-    provider's document came to when it was last read, at `read_at`."""
+    in it; what was taken back of refunds and credits is taken off them; `entered` is what was entered here
+    beside the provider's payments. `provider_total` is what its document came to when it was last read, at
+    `read_at`."""
 
     invoice_id: str
     number: str
@@ -35,10 +36,12 @@ class Line:
     closed_at: datetime | None
     paid_before: int
     undone_before: int
+    entered_before: int
     credited_before: int
     written_off_before: int
     paid: int
     undone: int
+    entered: int
     credited: int
     written_off: int
     refunded: int
@@ -104,6 +107,7 @@ _BEFORE, _IN = "moment < :since", "moment >= :since AND moment < :until"
 _SUMS = f"""
 SELECT invoice_id,
        {_told("payment", _BEFORE)} AS paid_before, {_undone("payment", _BEFORE)} AS undone_before,
+       {_told("entered", _BEFORE)} AS entered_before, {_told("entered", _IN)} AS entered,
        {_told("credit", _BEFORE)} - {_undone("credit", _BEFORE)} AS credited_before,
        {_told("write_off", _BEFORE)} - {_undone("write_off", _BEFORE)} AS written_off_before,
        {_told("payment", _IN)} AS paid, {_undone("payment", _IN)} AS undone,
@@ -120,15 +124,15 @@ _LINES = f"""
 SELECT i.id, i.number, l.integration_id, i.currency, i.issued_on, i.total_minor, i.payment_status,
        l.state, l.doc_status, l.provider_total_minor, l.last_pulled_at, l.fault_code, l.fault_text,
        CASE WHEN i.payment_status IN ('void', 'uncollectible') THEN {CLOSED_AT} END,
-       f.paid_before, f.undone_before, f.credited_before, f.written_off_before,
-       f.paid, f.undone, f.credited, f.written_off, f.refunded
+       f.paid_before, f.undone_before, f.entered_before, f.credited_before, f.written_off_before,
+       f.paid, f.undone, f.entered, f.credited, f.written_off, f.refunded
 FROM invoice i
 LEFT JOIN link l ON l.invoice_id = i.id
 LEFT JOIN ({_SUMS}) f ON f.invoice_id = i.id
 WHERE i.tenant_id = :tenant
   AND (f.moved = 1 OR (i.issued_on >= :first AND i.issued_on <= :last)
        OR (i.issued_on < :first AND i.total_minor <>
-           COALESCE(f.paid_before, 0) - COALESCE(f.undone_before, 0)
+           COALESCE(f.paid_before, 0) - COALESCE(f.undone_before, 0) + COALESCE(f.entered_before, 0)
            + COALESCE(f.credited_before, 0) + COALESCE(f.written_off_before, 0)))
 ORDER BY i.id
 """

@@ -43,15 +43,15 @@ def by_month(
 
 _BY_MONTH = f"""
 SELECT m.month, n.provider, f.method, f.currency,
-       SUM(CASE WHEN f.kind = 'payment' THEN 1 ELSE 0 END),
-       SUM(CASE WHEN f.kind = 'payment' THEN f.amount_minor ELSE 0 END),
+       SUM(CASE WHEN f.kind IN ('payment', 'entered') THEN 1 ELSE 0 END),
+       SUM(CASE WHEN f.kind IN ('payment', 'entered') THEN f.amount_minor ELSE 0 END),
        SUM(CASE WHEN f.kind = 'refund' THEN f.amount_minor
                 WHEN f.kind = 'reversal' AND f.reverses = 'refund' THEN -f.amount_minor ELSE 0 END),
        SUM(CASE WHEN f.kind = 'reversal' AND f.reverses = 'payment' THEN f.amount_minor ELSE 0 END)
 FROM ({COUNTED}) f
 JOIN ({{months}}) m ON f.moment >= m.since AND f.moment < m.until
 JOIN integration n ON n.id = f.integration_id
-WHERE f.kind IN ('payment', 'refund')
+WHERE f.kind IN ('payment', 'entered', 'refund')
    OR (f.kind = 'reversal' AND f.reverses IN ('payment', 'refund'))
 GROUP BY m.month, n.provider, f.method, f.currency
 ORDER BY m.month, f.currency, n.provider, f.method

@@ -15,6 +15,12 @@ def net(kind: str, before: str) -> str:
     return f"CASE WHEN {told} > {undone} THEN {told} - {undone} ELSE 0 END"
 
 
+PAID = f"""
+{net("payment", ":until")}
++ SUM(CASE WHEN kind = 'entered' AND moment < :until THEN amount_minor ELSE 0 END)
+"""
+"""What was paid at the provider, and what was entered here beside it."""
+
 CLOSED_AT = """
 COALESCE((SELECT MAX(e.at) FROM event e
           WHERE e.invoice_id = i.id AND e.type = 'invoice.' || i.payment_status), i.status_at)
@@ -28,7 +34,7 @@ SELECT i.id AS invoice_id, i.customer_id, i.currency, i.due_on, i.total_minor,
             THEN i.total_minor - COALESCE(f.credited, 0) - COALESCE(f.written_off, 0) - COALESCE(f.paid, 0)
             ELSE 0 END AS due
 FROM invoice i LEFT JOIN (
-    SELECT invoice_id, {net("payment", ":until")} AS paid, {net("credit", ":until")} AS credited,
+    SELECT invoice_id, {PAID} AS paid, {net("credit", ":until")} AS credited,
            {net("write_off", ":until")} AS written_off
     FROM ({COUNTED}) counted WHERE moment < :until GROUP BY invoice_id
 ) f ON f.invoice_id = i.id
