@@ -16,6 +16,8 @@ from daemon.model import RUNNING, IntegrationState, StepState
 from daemon.model.states import Duty
 from daemon.money import Money, exponent
 from daemon.store import attention, customers, differences, integrations, invoices, records, service
+from daemon.store.matches import WAITS
+from daemon.store.matches import counts as undecided
 from daemon.store.recurring import Subscription
 
 
@@ -31,6 +33,7 @@ class Group(StrEnum):
     CUTOFF = "cutoff"
     UNASSIGNED = "unassigned"
     BILLING = "billing"
+    MATCHING = "matching"
     LOST = "lost_secret"
 
 
@@ -65,6 +68,7 @@ def gather(tenant_id: str | None) -> list[Matter]:
         *_of_integrations(rows),
         *_held(tenant_id),
         *_unbilled(tenant_id),
+        *_unmatched(tenant_id, rows),
         *_secrets(tenant_id),
     ]
     return sorted(found, key=_order)
@@ -276,6 +280,29 @@ def _unbilled(tenant_id: str | None) -> Iterator[Matter]:
             customer_id=row.customer_id,
             amount=_price(row),
             deadline=row.next_on,
+        )
+
+
+def _unmatched(tenant_id: str | None, rows: Iterable[records.Integration]) -> Iterator[Matter]:
+    """Customers who may be at a provider already, or whose payer is gone there: nothing of theirs is sent."""
+    waiting = undecided(tenant_id)
+    for row in rows:
+        if row.id not in waiting:
+            continue
+        parked = attention.parked_for(row.id, WAITS)
+        who = "1 customer waits" if waiting[row.id] == 1 else f"{waiting[row.id]} customers wait"
+        queue = f"; invoices of theirs that are not sent: {parked.count}" if parked.count else ""
+        yield Matter(
+            id=f"{Group.MATCHING.value}:{row.id}",
+            group=Group.MATCHING,
+            tenant_id=row.tenant_id,
+            sentence=f"{who} for you to say who they are at {row.provider}{queue}.",
+            command=f"wispbill customers match {row.id}",
+            integration_id=row.id,
+            customer_id=row.customer_id,
+            amount=Money(parked.minor, parked.currency) if parked.currency else None,
+            deadline=parked.first_due,
+            count=max(1, parked.count),
         )
 
 

@@ -92,6 +92,12 @@ def waiting_at(integration_id: str) -> Waiting:
     return _sum((Link.integration_id == integration_id) & Link.state.in_(WAITING))
 
 
+def parked_for(integration_id: str, codes: Sequence[str]) -> Waiting:
+    """Invoices that wait at an integration under one of these codes."""
+    parked = (Link.state == SyncState.PARKED.value) & Link.fault_code.in_(list(codes))
+    return _sum((Link.integration_id == integration_id) & parked)
+
+
 def stranded(tenant_id: str | None) -> list[tuple[str, Waiting]]:
     """By tenant: invoices without an integration, where there is no default one that could take them."""
     unassigned = Link.select(Link.tenant_id).where(Link.integration_id.is_null()).distinct()

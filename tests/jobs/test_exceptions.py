@@ -8,7 +8,7 @@ from daemon.house import House
 from daemon.jobs.exceptions import Group, Matter, gather
 from daemon.jobs.pull import release_brake
 from daemon.model import IntegrationState
-from daemon.store import integrations, invoices, links, records, tenants
+from daemon.store import integrations, invoices, links, matches, records, tenants
 from daemon.store.tables import Link, Secret, Step, Subscription, database
 from tests.builders import Builders, invoice_of
 from tests.fakes import FrozenClock, Shop
@@ -180,6 +180,30 @@ def test_a_cut_off_that_is_held_is_one(
     found = one(Group.CUTOFF)
 
     assert "not read for two days" in found.sentence and str(found.amount) == "45.00 EUR"
+
+
+def test_customers_who_may_be_there_already_are_one_with_what_waits_for_them(
+    house: House, make: Builders, integration: records.Integration
+) -> None:
+    customer = make.a_customer(tenants.get(integration.tenant_id))
+    drawn = [matches.Drawn(customer.id, "likely", "PROOF", "cus_1", 80)]
+    house.store.write(
+        "test",
+        lambda: matches.propose(integration, drawn, now=house.clock.now(), entropy=house.entropy),
+    )
+    make.a_link(integration, customer)
+    run_push(house, integration)
+
+    found = one(Group.MATCHING)
+
+    assert found.sentence == (
+        "1 customer waits for you to say who they are at memory; invoices of theirs that are not sent: 1."
+    )
+    assert (found.command, str(found.amount), found.count) == (
+        f"wispbill customers match {integration.id}",
+        "45.00 EUR",
+        1,
+    )
 
 
 def test_the_most_money_comes_first_and_a_tenant_sees_its_own(house: House, make: Builders) -> None:
