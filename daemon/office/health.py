@@ -14,6 +14,7 @@ from daemon.model import IntegrationState
 from daemon.model.states import Duty
 from daemon.office import consents, quotas
 from daemon.office.late import is_late
+from daemon.providers import provider_class
 from daemon.settings import Settings
 from daemon.store import integrations, records, sweeps, views
 
@@ -84,8 +85,8 @@ _ACTS = {"test": Act.TEST, "resume": Act.RESUME, "--release-brake": Act.RELEASE}
 
 
 def name_of(row: records.Integration) -> str:
-    """`stripe Bench`: the provider and the account, as they call it."""
-    return f"{row.provider.replace('_', ' ')} {row.account_name or row.label or row.id}"
+    """`Stripe, Bench`: the provider and the account, as they call it."""
+    return f"{provider_class(row.provider).label}, {row.account_name or row.label or row.id}"
 
 
 def all_of(rows: Sequence[records.Integration], settings: Settings, now: datetime) -> list[Health]:

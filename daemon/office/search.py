@@ -1,7 +1,7 @@
 """Has this customer paid? By whatever they say on the phone: a number, a name, a reference, an address.
 
 What is exact is looked up in an index and ends the search; only then is it looked for inside names, e-mail
-addresses, phone numbers and, where the text holds a digit, invoice numbers.
+addresses and phone numbers, and where that finds nobody, inside invoice numbers.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def search(text: str, tenant_id: str | None, *, limit: int = 20) -> Found:
     people = finding.customers_named(text, tenant_id, limit=limit)
     if not exact and not people:
         people = finding.customers_like(text, tenant_id, limit=limit)
-    if not exact and not people and any(char.isdigit() for char in text):
+    if not exact and not people:
         exact = finding.invoices_like(text, tenant_id, limit=limit)
     found = {row.id: row for row in exact}
     for person in people if not exact else ():

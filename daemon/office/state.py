@@ -10,7 +10,8 @@ from daemon.house import House
 from daemon.jobs.exceptions import Matter, gather
 from daemon.model import RUNNING
 from daemon.office.health import Health, Mood, all_of, stands
-from daemon.store import differences, integrations, overviews, records, service, tenants
+from daemon.store import attention, differences, integrations, overviews, records, service, tenants
+from daemon.store.recurring import Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +99,14 @@ def words(house: House) -> list[Word]:
     for row in integrations.listing(None):
         there.setdefault(row.tenant_id, []).append(row)
     refused, people, unsettled = overviews.refused(), overviews.customers(), overviews.open_of_all()
+    disputed, unbilled = overviews.disputed(), _tenants_of(attention.unbilled(None))
     differing = _tenants_of(differences.waiting(None))
     braked = {row.tenant_id for row in service.brakes() if row.released_at is None}
     held = _tenants_of(service.held())
     found = []
     for tenant in tenants.everyone():
         marks = {"refused": refused.get(tenant.id, 0), "differing": differing.get(tenant.id, 0)}
+        marks |= {"disputed": disputed.get(tenant.id, 0), "unbilled": unbilled.get(tenant.id, 0)}
         marks |= {"held": held.get(tenant.id, 0), "brake": tenant.id in braked}
         moods = [stands(row, house.settings, now)[:2] for row in there.get(tenant.id, [])]
         word, mood, rank = _word(moods, marks)
@@ -111,7 +114,7 @@ def words(house: House) -> list[Word]:
     return sorted(found, key=lambda one: (-one.rank, one.tenant.reference))
 
 
-def _tenants_of(rows: Iterable[differences.Difference | service.Held]) -> dict[str, int]:
+def _tenants_of(rows: Iterable[differences.Difference | service.Held | Subscription]) -> dict[str, int]:
     found: dict[str, int] = {}
     for row in rows:
         found[row.tenant_id] = found.get(row.tenant_id, 0) + 1
@@ -126,6 +129,8 @@ def _word(moods: Sequence[tuple[str, Mood]], marks: Mapping[str, int]) -> tuple[
         (marks["brake"], "cut-offs braked", Mood.BAD, 5),
         (marks["refused"], counted(marks["refused"], "invoice") + " refused", Mood.WARN, 4),
         (marks["differing"], counted(marks["differing"], "difference"), Mood.WARN, 3),
+        (marks["disputed"], counted(marks["disputed"], "payment") + " disputed", Mood.WARN, 3),
+        (marks["unbilled"], counted(marks["unbilled"], "subscription") + " not billed", Mood.WARN, 3),
         (troubled, troubled or "", Mood.WARN, 2),
         (marks["held"], counted(marks["held"], "cut-off") + " held", Mood.WARN, 1),
         (not moods, "nothing connected", Mood.NOTE, 0),

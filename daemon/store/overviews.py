@@ -7,7 +7,7 @@ from typing import Any
 
 import peewee as pw
 
-from daemon.model import SyncState
+from daemon.model import PaymentStatus, SyncState
 from daemon.store import records
 from daemon.store.service import UNSETTLED
 from daemon.store.tables import Audit, Customer, Hint, Invoice, Link, Run
@@ -32,6 +32,11 @@ def unassigned(tenant_id: str) -> int:
 def refused() -> dict[str, int]:
     """By tenant: invoices that a provider refused."""
     return _by_tenant(Link, Link.state == SyncState.FAILED.value)
+
+
+def disputed() -> dict[str, int]:
+    """By tenant: invoices whose payment is disputed."""
+    return _by_tenant(Invoice, Invoice.payment_status == PaymentStatus.DISPUTED.value)
 
 
 def customers() -> dict[str, int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from daemon.errors import InvalidInput, NotFound
 from daemon.jobs import enforce, wishes
 from daemon.money import Money
+from daemon.office.health import name_of
 from daemon.settings import Settings
 from daemon.store import alerts, hints, integrations, invoices, links, overviews, records, runs, service
 from daemon.web.dashboard.roles import OFFICE, READERS
@@ -66,6 +67,7 @@ def inbox(desk: Desk) -> Answer:
         "Inbox",
         rows=[(row, names.get(row.integration_id)) for row in found[:LIMIT]],
         before=before,
+        name_of=name_of,
         more=found[LIMIT - 1].id if len(found) > LIMIT else None,
     )
 
@@ -77,6 +79,7 @@ def delivery(desk: Desk) -> Answer:
         "delivery",
         f"Hint {row.id}",
         row=row,
+        name_of=name_of,
         invoice=invoices.get(desk.tenant.id, link.invoice_id) if link else None,
         integration=integrations.get(desk.tenant.id, row.integration_id),
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from daemon.errors import InvalidInput
+from daemon.jobs import exceptions
 from daemon.jobs.exceptions import Matter, names
-from daemon.office.search import Account, Found, account_of, search
+from daemon.office.search import Found, account_of, search
 from daemon.office.state import ago, state_of
-from daemon.store import differences, integrations, records
+from daemon.store import integrations, records
 from daemon.web.dashboard.roles import OFFICE, READERS
 from daemon.web.dashboard.rows import answer, rows_of
 from daemon.web.dashboard.within import Desk, Spot
@@ -50,12 +53,13 @@ def needs(desk: Desk) -> Answer:
 
 def settle(desk: Desk) -> Answer:
     """Acknowledge a difference. Raises InvalidInput without a note, NotFound for another tenant's."""
-    row = differences.get(desk.tenant.id, desk.visit.path["differenceId"])
+    name = desk.visit.path["differenceId"]
     note = desk.visit.form.get("note")
     if not note or len(note) > 500 or not note.isprintable():
         raise InvalidInput("WB-INPUT", "note: say in a line what you found, or did", field="note")
     desk.write(
-        "exceptions.settle", lambda: differences.settle(row, note=note, actor=desk.actor, now=desk.now)
+        "exceptions.settle",
+        lambda: exceptions.settle(desk.tenant.id, name, note=note, actor=desk.actor, now=desk.now),
     )
     desk.visit.say("good", "It is settled; it comes back only where it becomes another.")
     return Go(desk.path("needs"))
@@ -73,7 +77,7 @@ def find(desk: Desk) -> Answer:
         found=found,
         people=[(row, account_of(row)) for row in found.customers],
         rows=[(row, answer(desk, row)) for row in rows],
-        sentence=_sentence(desk, found, rows[0].person if rows else None),
+        sentence=_sentence(desk, {row.id: row for row in [*found.customers, *(x.person for x in rows)]}),
     )
 
 
@@ -84,16 +88,16 @@ def _found(desk: Desk, text: str) -> Found:
         return Found((), ())
 
 
-def _sentence(desk: Desk, found: Found, person: records.Customer | None) -> str | None:
+def _sentence(desk: Desk, people: Mapping[str, records.Customer]) -> str | None:
     """Where it is clear who is meant: what they owe."""
-    people = list(found.customers) or ([person] if person else [])
     if len(people) != 1:
         return None
-    account: Account = account_of(people[0])
+    [person] = people.values()
+    account = account_of(person)
     owed = " and ".join(desk.visit.reader.money(amount) for amount in account.owed)
     if owed:
-        return f"{people[0].name} owes {owed}."
-    return f"{people[0].name} {account.sentence.partition(':')[0]}."
+        return f"{person.name} owes {owed}."
+    return f"{person.name} {account.sentence.partition(':')[0]}."
 
 
 def _shown(desk: Desk, one: Matter) -> tuple[Matter, str]:

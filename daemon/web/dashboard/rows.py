@@ -9,6 +9,7 @@ from daemon.jobs.intake import today_of
 from daemon.model import DueState, PaymentStatus, SyncState, due_state
 from daemon.money import Money
 from daemon.office.proof import proof
+from daemon.providers import provider_class
 from daemon.store import customers, integrations, links, records, views
 from daemon.web.dashboard import words
 from daemon.web.dashboard.within import Desk
@@ -53,7 +54,10 @@ class InvoiceRow:
 
     @property
     def sync(self) -> Chip:
-        return words.SYNC[SyncState(self.link.state)]
+        """Where it is, by name."""
+        word, kind = words.SYNC[SyncState(self.link.state)]
+        there = self.link.state == SyncState.SYNCED and self.provider
+        return (f"in {self.provider}" if there else word), kind
 
 
 def rows_of(desk: Desk, found: Sequence[records.Invoice], *, proven: bool = False) -> list[InvoiceRow]:
@@ -62,7 +66,9 @@ def rows_of(desk: Desk, found: Sequence[records.Invoice], *, proven: bool = Fals
     ids = [row.id for row in found]
     at = links.of_invoices(ids)
     people = customers.by_ids({row.customer_id for row in found})
-    names = {x.id: x.provider for x in integrations.listing(desk.tenant.id, removed=True)}
+    names = {
+        x.id: provider_class(x.provider).label for x in integrations.listing(desk.tenant.id, removed=True)
+    }
     money = views.payments_of(ids) if proven else {}
     shown = []
     for row in found:
