@@ -13,6 +13,7 @@ from daemon.web.api import given
 from daemon.web.api.dunning import CloseGiven, HoldGiven, PromiseGiven
 from daemon.web.api.endpoints import EndpointGiven, ResendGiven
 from daemon.web.api.entering import InvoicesGiven, NumberingGiven, SubscriptionsGiven
+from daemon.web.api.matches import DecisionsGiven
 from daemon.web.api.office import SettleGiven
 from daemon.web.api.plans import AdjustGiven, SkipGiven
 from daemon.web.api.portal import PortalSessionGiven
@@ -145,6 +146,7 @@ BODIES: Mapping[type[given.Given], dict[str, Any]] = {
         "subscriptions": [{"customer": "C-2", "plan": "home", "start": "2026-03-02", "reference": "S-3"}],
         "dryRun": False,
     },
+    DecisionsGiven: {"decisions": [{"customer": "C-2", "decision": "skip", "proof": None}]},
     given.Nothing: {},
 }
 

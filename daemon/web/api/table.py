@@ -12,6 +12,7 @@ from daemon.web.api import (
     inbox,
     integrations,
     invoices,
+    matches,
     office,
     plans,
     portal,
@@ -24,6 +25,7 @@ from daemon.web.api.routing import Route
 ROUTES: tuple[Route, ...] = (
     *integrations.ROUTES,
     *switching.ROUTES,
+    *matches.ROUTES,
     *invoices.ROUTES,
     *billing.ROUTES,
     *customers.ROUTES,
