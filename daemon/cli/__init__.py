@@ -38,6 +38,7 @@ MODULES = (
     "authorize",
     "switching",
     "invoices",
+    "cash",
     "papers",
     "plans",
     "inbox",

@@ -92,30 +92,24 @@ def _print(shape: dict[str, Any]) -> None:
 @commands.command("settle")
 def settle(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="ID", help="wbd_…, as `exceptions` shows it.")],
+    name: Annotated[str, typer.Argument(metavar="ID", help="wbd_… or wbq_…, as `exceptions` shows it.")],
     *,
     note: Annotated[str, typer.Option(help="What you found, or did; it is kept in the audit.")],
     tenant: output.Tenant = None,
 ) -> None:
-    """Acknowledge a difference. It comes back only where it becomes another."""
+    """Acknowledge a difference, or a payment. It comes back only where it becomes another."""
     desk = desk_of(ctx)
     desk.open()
     _settle(desk, name, note.strip(), desk.tenant_id(tenant))
 
 
 def _settle(desk: Desk, name: str, note: str, tenant_id: str | None) -> None:
-    from daemon.model.ids import DIFFERENCE
-    from daemon.store import differences
+    from daemon.jobs import exceptions
 
     if not note:
         raise InvalidInput("WB-INPUT", "say in --note what you found, or did")
-    if not name.startswith(f"{DIFFERENCE}_"):
-        raise InvalidInput(
-            "WB-INPUT", "only differences (wbd_…) are settled so; the others are gone when they are put right"
-        )
-    row = differences.get(tenant_id, name)
-    desk.write(
+    sentence = desk.write(
         "exceptions.settle",
-        lambda: differences.settle(row, note=note[:500], actor=desk.actor, now=desk.now),
+        lambda: exceptions.settle(tenant_id, name, note=note[:500], actor=desk.actor, now=desk.now),
     )
-    output.say(f"{row.id} is settled. {row.sentence}")
+    output.say(f"{name} is settled. {sentence}")

@@ -93,6 +93,11 @@ CATALOGUE: dict[str, Entry] = {
         "caller",
         "when asked again",
     ),
+    "WB-PAYMENT": Entry(
+        "The invoice cannot take this payment, or give it back, as things stand.",
+        "caller",
+        "when asked again",
+    ),
     "WB-MONEY-CURRENCY": Entry("The currency is not one of ISO 4217.", "caller", "when asked again"),
     "WB-MONEY-AMOUNT": Entry("The amount is not a positive decimal number.", "caller", "when asked again"),
     "WB-MONEY-DECIMALS": Entry(

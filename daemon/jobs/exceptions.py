@@ -10,12 +10,23 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
-from daemon.errors import CATALOGUE
+from daemon.errors import CATALOGUE, InvalidInput
 from daemon.jobs.remedies import giving_again, settling
-from daemon.model import RUNNING, IntegrationState, StepState
+from daemon.model import RUNNING, DocStatus, IntegrationState, StepState
+from daemon.model.ids import DIFFERENCE, RECEIPT
 from daemon.model.states import Duty
 from daemon.money import Money, exponent
-from daemon.store import attention, customers, differences, integrations, invoices, records, service
+from daemon.store import (
+    attention,
+    customers,
+    differences,
+    integrations,
+    invoices,
+    links,
+    receipts,
+    records,
+    service,
+)
 from daemon.store.matches import WAITS
 from daemon.store.matches import counts as undecided
 from daemon.store.recurring import Subscription
@@ -35,6 +46,7 @@ class Group(StrEnum):
     BILLING = "billing"
     MATCHING = "matching"
     LOST = "lost_secret"
+    PAYMENT = "payment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +77,7 @@ def gather(tenant_id: str | None) -> list[Matter]:
     found = [
         *_of_invoices(tenant_id),
         *_differing(tenant_id, {row.id for row in rows}),
+        *_paid_here(tenant_id),
         *_of_integrations(rows),
         *_held(tenant_id),
         *_unbilled(tenant_id),
@@ -173,6 +186,39 @@ def _differing(tenant_id: str | None, there: Collection[str]) -> Iterator[Matter
             integration_id=row.integration_id,
             amount=row.amount,
             deadline=invoice.due_on if invoice else None,
+            settles=True,
+        )
+
+
+def _paid_here(tenant_id: str | None) -> Iterator[Matter]:
+    """Payments that were entered here and that the provider cannot record: gone once the invoice is void
+    there, or somebody says that it is settled."""
+    rows = receipts.for_a_person(tenant_id)
+    about = invoices.by_ids(list({row.invoice_id for row in rows}))
+    at = links.of_invoices(list(about))
+    for row in rows:
+        invoice, link = about[row.invoice_id], at[row.invoice_id]
+        if link.doc_status == DocStatus.VOID:
+            continue
+        provider = integrations.get(None, str(link.integration_id)).provider
+        what = f"{row.amount}, paid by {row.method.replace('_', ' ')} on {row.paid_on}, was entered here"
+        why = f" ({row.fault_text.rstrip('.')})" if row.fault_text else ""
+        todo = f"is not in the books of {provider}{why}: record it, or close the invoice, there"
+        if link.doc_status == DocStatus.PAID:
+            todo = f"{provider} shows the invoice as paid: if both were paid, refund one of them"
+        yield Matter(
+            id=row.id,
+            group=Group.PAYMENT,
+            tenant_id=row.tenant_id,
+            sentence=f"{what}, and {todo}.",
+            command=f'wispbill exceptions settle {row.id} --note "…"',
+            since=row.entered_at,
+            invoice_id=invoice.id,
+            number=invoice.number,
+            customer_id=invoice.customer_id,
+            integration_id=link.integration_id,
+            amount=row.amount,
+            deadline=invoice.due_on,
             settles=True,
         )
 
@@ -329,3 +375,24 @@ def _secrets(tenant_id: str | None) -> Iterator[Matter]:
 def names(found: Iterable[Matter]) -> dict[str, records.Customer]:
     """The customers concerned, by id."""
     return customers.by_ids({one.customer_id for one in found if one.customer_id})
+
+
+# --- settled ------------------------------------------------------------------------------------------
+
+
+def settle(tenant_id: str | None, name: str, *, note: str, actor: str, now: datetime) -> str:
+    """Inside a transaction: a person has looked, and says so. Returns what it was about. Raises NotFound, or
+    InvalidInput for what is gone only once it is put right."""
+    if name.startswith(f"{RECEIPT}_"):
+        paid = receipts.get(tenant_id, name)
+        receipts.settle(paid, note=note, actor=actor, now=now)
+        return f"{paid.amount}, paid by {paid.method.replace('_', ' ')} on {paid.paid_on}."
+    if not name.startswith(f"{DIFFERENCE}_"):
+        raise InvalidInput(
+            "WB-INPUT",
+            f"only differences ({DIFFERENCE}_…) and payments ({RECEIPT}_…) are settled so; the others are "
+            "gone when they are put right",
+        )
+    row = differences.get(tenant_id, name)
+    differences.settle(row, note=note, actor=actor, now=now)
+    return row.sentence

@@ -134,6 +134,8 @@ CATALOGUE: tuple[EventType, ...] = (
     ),
     EventType("payment.noted", "A payment fact was seen that changes no status.", _MOVED),
     EventType("payment.reversed", "A payment was taken back, and its amount is owed again.", _MOVED),
+    EventType("payment.recorded", "A payment entered here is in the provider's books."),
+    EventType("payment.not_recorded", "A payment entered here stays here alone.", _WHY),
     EventType("payment.*", "Something else happened to a payment.", _MOVED),
     EventType(
         "service.brake_applied", "Too many cut-offs at once were held.", ("code", "count", "customers")

@@ -16,7 +16,7 @@ from daemon.errors import InvalidInput, NotFound
 from daemon.model.documents import HERE
 from daemon.model.ids import RECEIPT, new_id
 from daemon.money import Money
-from daemon.store import plain, records, tables
+from daemon.store import audit, plain, records, tables
 from daemon.store.tables import Link
 from daemon.store.tables import Receipt as Table
 
@@ -187,11 +187,19 @@ def try_again(row: Receipt, at: datetime, *, code: str, text: str, counted: bool
     plain.update(Table, "id", row.id, values)
 
 
-def settle(row: Receipt, *, actor: str, now: datetime) -> None:
+def settle(row: Receipt, *, note: str, actor: str, now: datetime) -> None:
     """Inside a transaction: a person has put it right at the provider. Raises InvalidInput."""
     if row.state != R.HERE or row.settled_at is not None:
-        raise InvalidInput("WB-INPUT", f"{row.id} needs nobody")
+        raise InvalidInput("WB-INPUT", f"{row.id} waits for nobody")
     plain.update(Table, "id", row.id, {"settled_at": now, "settled_by": actor})
+    audit.append(
+        row.tenant_id,
+        actor=actor,
+        action="payment.settled",
+        subject=row.invoice_id,
+        data={"payment": row.id, "note": note},
+        now=now,
+    )
 
 
 def subject(reference: str, place: int) -> str:

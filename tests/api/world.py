@@ -10,6 +10,7 @@ from daemon.model import Hint
 from daemon.store import differences, hints, integrations
 from daemon.store.tokens import Role
 from daemon.web.api import given
+from daemon.web.api.cash import NoteGiven, PaymentGiven
 from daemon.web.api.dunning import CloseGiven, HoldGiven, PromiseGiven
 from daemon.web.api.endpoints import EndpointGiven, ResendGiven
 from daemon.web.api.entering import InvoicesGiven, NumberingGiven, SubscriptionsGiven
@@ -108,6 +109,15 @@ BODIES: Mapping[type[given.Given], dict[str, Any]] = {
         "tax": "0",
     },
     given.On: {"on": "2026-03-20"},
+    PaymentGiven: {
+        "amount": "5.00",
+        "method": "cash",
+        "paidOn": "2026-03-01",
+        "currency": "USD",
+        "note": "slip 7",
+        "reference": None,
+    },
+    NoteGiven: {"note": "closed there"},
     SwitchGiven: {
         "to": None,
         "setup": {"provider": "stripe", "credentials": {"secret_key": FRESH_KEY}},
@@ -168,11 +178,12 @@ class World:
         integration = office.post("/api/integrations", setup, **ask)["id"]
         home = f"/api/customers/ref:{customer}"
         if own_key:
-            office.post(
+            own = office.post(
                 f"{home}/billing-integration/setup",
                 {"provider": "stripe", "credentials": {"secret_key": own_key}},
                 **ask,
             )
+            office.post(f"/api/integrations/{own['id']}/approve", status=200, **ask)
         invoice = office.post(f"{home}/invoices", INVOICE, **ask)
         plan = office.post("/api/plans", PLAN, **ask)["id"]
         body = {"customer": f"ref:{customer}", "plan": plan}
@@ -180,6 +191,9 @@ class World:
         return {
             "customerId": invoice["customerId"],
             "invoiceId": invoice["id"],
+            "paymentId": office.post(
+                f"{home}/invoices/{invoice['id']}/payments", BODIES[PaymentGiven], **ask
+            )["id"],
             "integrationId": integration,
             "tenantId": self._id(admin),
             "tokenId": row.id,
@@ -215,6 +229,7 @@ class World:
 MISSING = {
     "customerId": "wbc_00000000000000000000000000",
     "invoiceId": "wbi_00000000000000000000000000",
+    "paymentId": "wbq_00000000000000000000000000",
     "integrationId": "wbn_00000000000000000000000000",
     "tenantId": "wbt_00000000000000000000000000",
     "tokenId": "00000000",

@@ -233,7 +233,7 @@ def test_while_a_part_is_not_settled_with_the_provider_nobody_is_cut_off(
     wisp.days("2026-03-10", "2026-04-10")
     assert (wisp.status(link), wisp.held()) == ("warned", ["payment"])
 
-    wisp.write(lambda: receipts.settle(receipt, actor=ACTOR, now=wisp.house.clock.now()))
+    wisp.write(lambda: receipts.settle(receipt, note="closed there", actor=ACTOR, now=wisp.house.clock.now()))
     wisp.days("2026-04-13", "2026-04-30")
     assert wisp.status(link) == "suspended"
 

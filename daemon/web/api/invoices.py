@@ -45,11 +45,11 @@ def listed(request: Request) -> Answer:
 
 
 def one(request: Request) -> Answer:
-    return Answer(_whole(request, _named(request)))
+    return Answer(_whole(request, named(request)))
 
 
 def sync(request: Request) -> Answer:
-    row = _named(request)
+    row = named(request)
     request.write(
         "invoices.sync", lambda: wishes.sync(row, actor=request.actor, now=request.now), wake="push"
     )
@@ -58,7 +58,7 @@ def sync(request: Request) -> Answer:
 
 
 def void(request: Request) -> Answer:
-    row = _named(request)
+    row = named(request)
     request.write(
         "invoices.void", lambda: wishes.void(row, actor=request.actor, now=request.now), wake="push"
     )
@@ -66,7 +66,7 @@ def void(request: Request) -> Answer:
 
 
 def status(request: Request) -> Answer:
-    [fields] = fields_of(request, [_named(request)])
+    [fields] = fields_of(request, [named(request)])
     names = shown.InvoiceStatus.model_fields
     return Answer(shown.InvoiceStatus(**{name: fields[name] for name in names}))
 
@@ -74,7 +74,7 @@ def status(request: Request) -> Answer:
 # --- shared -------------------------------------------------------------------------------------------
 
 
-def _named(request: Request) -> records.Invoice:
+def named(request: Request) -> records.Invoice:
     """That of the path, if it is this customer's: `wbi_…`, or `ref:` and the platform's reference."""
     person, name = request.customer(), request.path["invoiceId"]
     row = invoices.find(request.tenant.id, name)

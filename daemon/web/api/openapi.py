@@ -22,6 +22,7 @@ Schema = dict[str, Any]
 PATHS = {
     "customerId": "`wbc_…`, or `ref:` and the platform's reference",
     "invoiceId": "`wbi_…`, or `ref:` and the platform's reference",
+    "paymentId": "`wbq_…`, a payment that was entered here",
     "integrationId": "`wbn_…`",
     "tenantId": "`wbt_…`, or `ref:` and the platform's reference",
     "tokenId": "The 8 characters after `wb_`",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from daemon.web.api import (
     access,
     billing,
+    cash,
     customers,
     dunning,
     endpoints,
@@ -27,6 +28,7 @@ ROUTES: tuple[Route, ...] = (
     *switching.ROUTES,
     *matches.ROUTES,
     *invoices.ROUTES,
+    *cash.ROUTES,
     *billing.ROUTES,
     *customers.ROUTES,
     *plans.ROUTES,
