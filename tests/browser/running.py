@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from pydantic import SecretStr
 from daemon import app as wiring
 from daemon.beats import Beats
 from daemon.clock import SystemClock, SystemEntropy
-from daemon.connect.hooks import ADDRESS
 from daemon.house import House
 from daemon.jobs.enforce import enforce_some
 from daemon.jobs.pull import pull
@@ -193,7 +192,8 @@ class Running:
 
 def run(folder: Path, *providers: str) -> Running:
     """Everything up, with these sandboxes (none named: all six)."""
-    port = _free_port()
+    held = _free_port()
+    port = int(held.getsockname()[1])
     url = f"http://127.0.0.1:{port}"
     clock, entropy = SystemClock(), SystemEntropy()
     ground = Ground(clock, entropy, Faults(), demo=True, currency=CURRENCY, rates=False)
@@ -212,6 +212,7 @@ def run(folder: Path, *providers: str) -> Running:
         load(None, environ), environ=environ, clock=clock, keys=MasterKeys.generate(entropy), migrating=True
     )
     servers = build_web(house, Beats(clock))
+    held.close()
     for server in servers:
         server.start()
     tenant = house.store.write(
@@ -229,15 +230,8 @@ def run(folder: Path, *providers: str) -> Running:
     return Running(house, url, {one.seat.provider: one for one in stands}, tenant, servers)
 
 
-def today() -> date:
-    return SystemClock().now().date()
-
-
-def webhook_of(running: Running, row: records.Integration) -> str:
-    return f"{running.url}{ADDRESS}{row.id}"
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+def _free_port() -> socket.socket:
+    """Held until it is needed, so that no sandbox gets it."""
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    return sock

@@ -95,23 +95,25 @@ def typed(fields: list[Field], form: Fields) -> dict[str, Any]:
 # --- from the schema ------------------------------------------------------------------------------------
 
 
-def _fields(schema: Document, parts: Document, prefix: str) -> Iterator[Field]:
+def _fields(schema: Document, parts: Document, prefix: str, *, needed: bool = True) -> Iterator[Field]:
+    """`needed`: so is what they are part of; else a browser would ask for parts of what is left out."""
     for name, given in schema.get("properties", {}).items():
         inner = _resolved(given, parts)
         kind = _kind(inner, parts)
         example = next(iter(given.get("examples", ())), "")
         full = f"{prefix}.{name}"
+        required = needed and name in schema.get("required", ())
         yield Field(
             name=full,
             title=given.get("title") or name.replace("_", " ").capitalize(),
             help=given.get("description") or "",
             kind=kind,
-            required=name in schema.get("required", ()),
+            required=required,
             choices=tuple(inner.get("enum") or inner.get("items", {}).get("enum") or ()),
             example=example if isinstance(example, str) else "",
             default=given.get("default"),
             columns=_columns(inner, parts),
-            inner=tuple(_fields(inner, parts, full)) if kind == "group" else (),
+            inner=tuple(_fields(inner, parts, full, needed=required)) if kind == "group" else (),
         )
 
 
