@@ -16,6 +16,7 @@ from daemon.cli.story.books import table
 from daemon.cli.story.first import First
 from daemon.cli.story.month import Month
 from daemon.cli.story.others import Others
+from daemon.cli.story.pages import Pages
 from daemon.cli.story.stage import Stage
 from daemon.cli.story.voice import Voice
 from daemon.cli.story.wisps import Wisp
@@ -42,6 +43,8 @@ class Story:
             for name, prefix in PREFIXES.items()
         ]
 
+        self._pages = Pages(self._stage, self._wisps[0])
+
     def __enter__(self) -> Self:
         return self
 
@@ -63,6 +66,7 @@ class Story:
         First(self._stage, first).tell()
         Month(self._stage, first).tell()
         Others(self._stage, others).tell()
+        self._pages.tell()
         return self._show()
 
     def _show(self) -> bool:
@@ -102,7 +106,8 @@ class Story:
         for wisp in self._wisps:
             number, how = wisp.to_pay(stage)
             voice.row(wisp.label, f"{number:<13}{how}")
-        voice.say("and look at what wispbill knows a second later:")
+        self._pages.point_out()
+        voice.say("And ask at the command line what wispbill knows:")
         command = f"{Path(sys.executable).parent / 'wispbill'} --config {stage.config}"
         first = self._wisps[0]
         for words in ("status", f"explain {first.numbers[1]} --tenant {first.tenant}", "integrations list"):

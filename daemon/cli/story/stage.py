@@ -108,15 +108,22 @@ class Stage:
 
     # --- commands -------------------------------------------------------------------------------------
 
-    def run(self, *words: str, given: object = None, called: str = "", shown: bool = True) -> str:
-        """One wispbill command as a person would type it, `given` as JSON on its standard input (`called`
-        so where it is shown); what it prints. Raises StoryError."""
+    def run(
+        self,
+        *words: str,
+        given: object = None,
+        typed: str | None = None,
+        called: str = "",
+        shown: bool = True,
+    ) -> str:
+        """One wispbill command as a person would type it, on its standard input `given` as JSON or `typed`
+        as it is (`called` so where it is shown); what it prints. Raises StoryError."""
         if shown:
             self.voice.command(words, given=called)
         done = subprocess.run(  # noqa: S603
             [sys.executable, "-m", "daemon", "--config", str(self.config), *words],
             check=False,
-            input=json.dumps(given) if given is not None else None,
+            input=json.dumps(given) if given is not None else typed,
             text=True,
             capture_output=True,
             env={**os.environ, "COLUMNS": "100"},
