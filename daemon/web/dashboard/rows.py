@@ -45,6 +45,12 @@ class InvoiceRow:
         return Money(self.invoice.refunded_minor, self.invoice.currency)
 
     @property
+    def view_url(self) -> str | None:
+        """Where the provider shows it. What it calls an address and is none is not led to."""
+        url = self.link.view_url
+        return url if url and url.startswith(("https://", "http://")) else None
+
+    @property
     def status(self) -> PaymentStatus:
         return PaymentStatus(self.invoice.payment_status)
 
