@@ -162,7 +162,7 @@ def test_the_exact_permission_that_is_missing_is_named(office: Office, owner: Br
         drafts.Draft("stripe", {"secret_key": OWN}, {}, account, office.clock.now()),
     )
 
-    assert "Missing permission: rak_invoice_write" in owner.see(f"{ROOT}/check").text
+    assert "Missing: rak_invoice_write" in owner.see(f"{ROOT}/check").text
 
 
 def owner_session(office: Office) -> WebSession:
@@ -183,6 +183,21 @@ def test_what_was_tested_is_sealed_and_good_for_a_quarter_of_an_hour(office: Off
     assert seen.status == 422 and "too old" in seen.text
     office.clock.move(hours=1)
     assert office.house.store.write("test", lambda: secrets.forget_drafts(office.clock.now())) == 1
+
+
+def test_what_is_put_right_is_tested_again_without_typing_the_key_again(
+    office: Office, owner: Browser
+) -> None:
+    tried(owner, **{"settings.footer": "Thank you"})
+    again = owner.see(STRIPE)
+    assert "as it was tested a moment ago" in again.text and ">Thank you</textarea>" in again.html
+    assert OWN not in again.html
+
+    owner.send(STRIPE, {"credentials.secret_key": "", "settings.footer": "Thanks"})
+    owner.send(f"{ROOT}/save")
+
+    assert own(office).settings["footer"] == "Thanks"
+    assert office.house.safe.open(own(office), CREDENTIALS) == {"secret_key": OWN}
 
 
 def test_signing_out_forgets_what_was_tested(office: Office, owner: Browser) -> None:

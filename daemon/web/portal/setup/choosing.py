@@ -16,6 +16,7 @@ from daemon.web.pages import Answer, Go, View, Visit, fields
 from daemon.web.portal.addresses import SETUP
 from daemon.web.portal.roles import connector
 from daemon.web.portal.setup import drafts, trying
+from daemon.web.portal.setup.drafts import Draft
 from daemon.web.portal.setup.trying import credentials_of, settings_of
 
 TESTS_PER_MINUTE = 6
@@ -67,7 +68,9 @@ def _has_app(name: str) -> bool:
 def form(visit: Visit) -> Answer:
     person = connector(visit)
     _insist_on_room(person)
-    return _form(visit, _kind(visit), {})
+    kind = _kind(visit)
+    held = drafts.at_hand(visit.house, visit.me, kind.name, None)
+    return _form(visit, kind, _held_values(kind, held) if held else {}, held=held)
 
 
 def given(visit: Visit) -> Answer:
@@ -82,7 +85,9 @@ def keys_form(visit: Visit) -> Answer:
     row = own(connector(visit))
     accounts.insist_on_keys(row)
     kind = provider_class(row.provider)
-    return _form(visit, kind, fields.texts(settings_of(kind), row.settings), row=row)
+    held = drafts.at_hand(visit.house, visit.me, kind.name, row.id)
+    values = _held_values(kind, held) if held else fields.texts(settings_of(kind), row.settings)
+    return _form(visit, kind, values, row=row, held=held)
 
 
 def keys_given(visit: Visit) -> Answer:
@@ -113,6 +118,14 @@ def _kind(visit: Visit) -> type[Provider]:
     return provider_class(name)
 
 
+def _held_values(kind: type[Provider], held: Draft) -> dict[str, Any]:
+    """What was typed before the last test, without its secrets."""
+    values = fields.texts(settings_of(kind), held.settings) | fields.texts(
+        credentials_of(kind), held.credentials
+    )
+    return values | {"mode": held.account.mode.value, "payer": held.payer[0] if held.payer else ""}
+
+
 def _form(
     visit: Visit,
     kind: type[Provider],
@@ -120,6 +133,7 @@ def _form(
     *,
     wrong: dict[str, str] | None = None,
     row: records.Integration | None = None,
+    held: Draft | None = None,
 ) -> View:
     settings, credentials = settings_of(kind), credentials_of(kind)
     shown = {
@@ -132,7 +146,7 @@ def _form(
         "consent": f"{SETUP}/consent/{kind.name}" if kind.oauth and _has_app(kind.name) else "",
         "by_keys": kind.oauth is None or kind.mints,
         "credentials": credentials,
-        "needed": [one for one in settings if one.required or one.kind == "group"][:1],
+        "held": {f"credentials.{name}" for name in held.credentials} if held else set(),
         "settings": settings,
         "values": fields.texts(settings, {}) | fields.texts(credentials, {}) | values,
         "wrong": wrong or {},
@@ -149,10 +163,11 @@ def _tested(
     visit.pace("setup", TESTS_PER_MINUTE)
     values = fields.typed(settings_of(kind), visit.form) | fields.typed(credentials_of(kind), visit.form)
     values |= {name: visit.form.get(name) for name in ("mode", "payer")}
+    held = drafts.at_hand(visit.house, visit.me, kind.name, row.id if row else None)
     try:
-        draft = trying.draft(visit, kind, row)
+        draft = trying.draft(visit, kind, row, held)
     except (InvalidInput, RemoteError) as error:
-        return _form(visit, kind, values, wrong=trying.wrong_in(error), row=row)
+        return _form(visit, kind, values, wrong=trying.wrong_in(error), row=row, held=held)
     drafts.keep(visit.house, visit.me, draft)
     return Go(f"{SETUP}/check")
 

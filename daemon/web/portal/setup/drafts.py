@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
-from daemon.errors import InvalidInput
+from daemon.errors import InvalidInput, VaultError
 from daemon.house import House
 from daemon.model import AccountInfo, Document, Mode
 from daemon.store.secrets import DRAFT
@@ -70,6 +70,15 @@ def kept(house: House, session: WebSession) -> Draft:
         replaces=document["replaces"],
         payer=tuple(document["payer"]) if document["payer"] else None,
     )
+
+
+def at_hand(house: House, session: WebSession, provider: str, replaces: str | None) -> Draft | None:
+    """The one that was tested a moment ago for this very purpose."""
+    try:
+        found = kept(house, session)
+    except (InvalidInput, VaultError):
+        return None
+    return found if (found.provider, found.replaces) == (provider, replaces) else None
 
 
 def forget(house: House, session: WebSession) -> None:

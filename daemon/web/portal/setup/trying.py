@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from daemon import app
 from daemon.connect import accounts
 from daemon.errors import InvalidInput, WispbillError
-from daemon.model import Mode
+from daemon.model import Document, Mode
 from daemon.model.payers import PayerState
 from daemon.providers.base import Provider
 from daemon.store import records
@@ -28,9 +28,10 @@ def credentials_of(kind: type[Provider]) -> list[Field]:
     return fields.fields_of(kind.credentials, "credentials")
 
 
-def draft(visit: Visit, kind: type[Provider], row: records.Integration | None) -> Draft:
-    """Raises InvalidInput, whose field is as the form has it, or RemoteError."""
-    document = fields.read(credentials_of(kind), visit.form)
+def draft(visit: Visit, kind: type[Provider], row: records.Integration | None, held: Draft | None) -> Draft:
+    """A secret that is left empty is the one of the test before (`held`). Raises InvalidInput, whose field
+    is as the form has it, or RemoteError."""
+    document = _secrets(kind, held) | fields.read(credentials_of(kind), visit.form)
     settings = fields.read(settings_of(kind), visit.form)
     with named("credentials"):
         read = app.read_credentials(kind.name, document)
@@ -48,6 +49,13 @@ def draft(visit: Visit, kind: type[Provider], row: records.Integration | None) -
         adapter.close()
     replaces = row.id if row else None
     return Draft(kind.name, document, settings, account, visit.now, replaces, payer)
+
+
+def _secrets(kind: type[Provider], held: Draft | None) -> Document:
+    if held is None:
+        return {}
+    hidden = [one.name.partition(".")[2] for one in credentials_of(kind) if one.kind == "secret"]
+    return {name: held.credentials[name] for name in hidden if name in held.credentials}
 
 
 def _wanted(visit: Visit) -> Mode | None:
