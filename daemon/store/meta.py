@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from daemon.store import plain
 from daemon.store.tables import Meta
 
 RECOVERY = "recovery"
@@ -23,8 +24,8 @@ KEYS = "keys"
 
 
 def get(key: str, default: Any = None) -> Any:
-    row = Meta.get_or_none(Meta.key == key)
-    return default if row is None else row.value
+    found = plain.select(Meta, ("value",), "key", [key])
+    return found[0][0] if found else default
 
 
 def put(key: str, value: Any) -> None:

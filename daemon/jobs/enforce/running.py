@@ -155,7 +155,8 @@ def enforce_tenant(house: House, tenant: records.Tenant, *, actor: str = DAEMON)
     outcome = enforce_some(
         house, tenant, service.concerned(tenant.id, ground.moment.today), actor=actor, sweeping=True
     )
-    house.store.write("enforce.brake", lambda: _ease_brake(tenant.id, house.clock.now()))
+    if service.brake(tenant.id) is not None:
+        house.store.write("enforce.brake", lambda: _ease_brake(tenant.id, house.clock.now()))
     return outcome
 
 
