@@ -19,6 +19,7 @@ from daemon.errors import BrakeApplied, Garbled, OutcomeUnknown, Rationed, Rejec
 from daemon.house import House
 from daemon.jobs.feed import HINTS, follow_feed, room_at
 from daemon.jobs.judging import judged, says_something
+from daemon.jobs.matching.following import follow_moves
 from daemon.jobs.visit import Visit
 from daemon.model import Asked, Observation
 from daemon.policy import brake_holds, poll_interval_s
@@ -184,6 +185,7 @@ def pages(visit: Visit, answers: Iterable[Observation]) -> Iterator[list[Observa
 
 def take_in(visit: Visit, reading: Reading, page: Sequence[Observation]) -> list[Applied]:
     """Apply what is harmless; returns what is not."""
+    follow_moves(visit, reading.links, page)
     calm, alarming = judged(reading.links, page)
     _apply(visit, reading, calm)
     return alarming

@@ -106,7 +106,7 @@ CATALOGUE: tuple[EventType, ...] = (
     EventType("invoice.sync_sending", "The invoice is being sent.", _WHY),
     EventType("invoice.sync_unconfirmed", "No answer came; whether it landed is looked for.", _WHY),
     EventType("invoice.sync_failed", "The provider refused the invoice; a person must act.", _WHY),
-    EventType("invoice.sync_parked", "The integration is down; the invoice waits for it.", _WHY),
+    EventType("invoice.sync_parked", "The invoice waits for its integration, or for a decision.", _WHY),
     EventType("invoice.sync_synced", "The provider has the invoice.", _WHY),
     EventType("invoice.moved", "The invoice, not sent yet, goes to another integration.", ("from", "to")),
     EventType("invoice.void_refused", "The provider refused to void the invoice.", _WHY),

@@ -168,12 +168,22 @@ def by_numbers(integration_id: str, numbers: Sequence[str]) -> dict[str, records
 
 
 def synced_payer(invoice_id: str) -> str | None:
-    """Whom the provider was told to bill, as the event of the push says."""
+    """Whom the provider was told to bill, as the event of the push says; or whom it merged that one into."""
     event = tables.Event
     row = (
-        event.select(event.data)
+        event.select(event.data, event.customer_id)
         .where((event.invoice_id == invoice_id) & (event.type == "invoice.synced"))
         .order_by(event.id.desc())
         .first()
     )
-    return row.data.get("payer") if row is not None else None
+    payer = row.data.get("payer") if row is not None else None
+    return _merged_into(row.customer_id, payer) if payer else None
+
+
+def _merged_into(customer_id: str, payer: str) -> str:
+    """As the provider told since, merge after merge."""
+    event = tables.Event
+    moved = (event.customer_id == customer_id) & (event.type == "customer.payer_moved")
+    for row in event.select(event.data).where(moved).order_by(event.id):
+        payer = row.data["to"] if row.data.get("from") == payer else payer
+    return payer

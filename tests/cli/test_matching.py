@@ -222,6 +222,22 @@ def test_a_merge_there_is_followed(office_at: MakeOffice, provider: str) -> None
     assert payer_of(office, link) == now == payer_of(office, first)
 
 
+@pytest.mark.parametrize("provider", MERGING)
+def test_a_merge_is_followed_at_night_and_is_no_difference(office_at: MakeOffice, provider: str) -> None:
+    office = office_at(provider)
+    (first,) = office.pushed(1)
+    old = payers.at(office.id)[first.customer_id]
+    heir = enrol(office, "Household", email="household@example.com")
+    assert office.sweep().fault is None
+    office.hands.merge(old, heir)
+    office.clock.move(minutes=2)
+
+    tally = office.sweep()
+
+    assert (tally.fault, office.waiting()) == (None, [])
+    assert payers.at(office.id)[first.customer_id] == payer_of(office, first) != old
+
+
 @pytest.mark.parametrize("provider", LISTING)
 def test_a_customer_that_is_gone_there_waits_for_a_person(office_at: MakeOffice, provider: str) -> None:
     office = office_at(provider)

@@ -14,11 +14,11 @@ from daemon.jobs.matching import comparing
 from daemon.jobs.matching.deciding import Checked, Wish, checked, settle, shared
 from daemon.jobs.visit import Visit, visit
 from daemon.model import SyncState
-from daemon.store import audit, customers, events, links, matches, payers, records, tenants
+from daemon.store import audit, customers, events, links, matches, payers, records, sweeps, tenants
 from daemon.store.matches import Proposal
 from tests.builders import Builders
 from tests.fakes import FrozenClock, PacedAccount, Shop
-from tests.jobs.running import run_push
+from tests.jobs.running import run_pull, run_push
 
 OURS = "subscriber0001@example.com"
 
@@ -500,6 +500,37 @@ def test_a_payer_that_was_merged_is_followed(
     assert account.papers[after.external_id or ""].payer == heir
     assert payers.at(integration.id) == {customer.id: heir}
     assert "customer.payer_moved" in types_of(customer)
+
+
+def test_a_read_that_bills_another_follows_a_merge_and_no_move_by_hand(
+    house: House,
+    integration: records.Integration,
+    account: PacedAccount,
+    customer: records.Customer,
+    pushed: str,
+) -> None:
+    (ref,) = account.papers
+    other = account.enrols("Household", email="household@example.com")
+    account.papers[ref] = replace(account.papers[ref], payer=other)
+    account.pays(ref)
+    hint(house, integration, ref)
+    run_pull(house, integration)
+    assert payers.at(integration.id) == {customer.id: pushed}
+
+    account.retires(pushed)
+    hint(house, integration, ref)
+    assert run_pull(house, integration).counts["followed"] == 1
+
+    assert payers.at(integration.id) == {customer.id: other}
+    assert sweeps.synced_payer(links.by_refs(integration.id, [ref])[ref].invoice_id) == other
+    hint(house, integration, ref)
+    assert "followed" not in run_pull(house, integration).counts
+
+
+def hint(house: House, integration: records.Integration, ref: str) -> None:
+    """Somebody looks at the invoice."""
+    link = links.by_refs(integration.id, [ref])[ref]
+    house.store.write("test", lambda: links.postpone([link.id], house.clock.now()))
 
 
 def test_a_payer_that_is_gone_waits_for_a_person_and_is_then_made_anew(

@@ -6,13 +6,13 @@ same customer to the other one now (Square, QuickBooks). One that is simply gone
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from daemon.errors import PayerUndecided, Rejected, RemoteError, StepStuck, WispbillError
 from daemon.jobs.matching.proofs import proof_of
 from daemon.jobs.visit import Visit
-from daemon.model import Asked, InvoiceDraft, PayerSeen, PayerState, SyncState
-from daemon.store import customers, links, matches, records, steps, sweeps
+from daemon.model import Asked, InvoiceDraft, Observation, PayerSeen, PayerState, SyncState
+from daemon.store import customers, links, matches, payers, records, steps, sweeps
 from daemon.store.journal import StoredJournal
 from daemon.store.matches import Drawn
 
@@ -74,8 +74,52 @@ def met(
     return None
 
 
+def follow_moves(visit: Visit, by_ref: Mapping[str, records.Link], page: Sequence[Observation]) -> None:
+    """Where a read tells that an invoice bills another payer than the one it was sent to, and that one is no
+    more, the provider merged them: the customer is followed. Somebody who moved one invoice by hand moved no
+    customer."""
+    if not visit.provider.can.lists_payers:
+        return
+    told = {by_ref[seen.ref].id: seen.payer_ref for seen in page if seen.payer_ref and seen.ref in by_ref}
+    about = [link for link in by_ref.values() if link.id in told]
+    known = payers.known(visit.integration.id, {link.customer_id for link in about})
+    looked: set[str] = set()
+    for link in about:
+        old, new = known.get(link.customer_id), told[link.id]
+        if old is None or old == new or old in looked or sweeps.synced_payer(link.invoice_id) != old:
+            continue
+        looked.add(old)
+        heir = _heir_by_now(visit, old, new)
+        if heir is not None:
+            _note_move(visit, link.customer_id, old, heir)
+
+
+def _heir_by_now(visit: Visit, old: str, billed: str | None) -> str | None:
+    """None also where the provider cannot be asked now: the next read asks again."""
+    try:
+        seen = visit.provider.payer(old)
+        if seen.state is PayerState.ACTIVE:
+            return None
+        return _last(visit, seen.merged_into or billed)
+    except RemoteError:
+        return None
+
+
+def _note_move(visit: Visit, customer_id: str, old: str, heir: str) -> None:
+    def work() -> None:
+        visit.lease.guard()
+        matches.moved(visit.integration, customer_id, old, heir, label=visit.provider.label, now=visit.now)
+
+    visit.house.store.write("match.followed", work)
+    visit.tally.add("followed")
+
+
 def _heir(visit: Visit, link: records.Link, seen: PayerSeen) -> str | None:
-    into = seen.merged_into or _billed_now(visit, link, seen.ref)
+    return _last(visit, seen.merged_into or _billed_now(visit, link, seen.ref))
+
+
+def _last(visit: Visit, into: str | None) -> str | None:
+    """Where a chain of merges ends; None where it ends with nobody who can be billed."""
     for _ in range(HOPS):
         if into is None:
             return None
