@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from daemon.errors import InvalidInput
 from daemon.house import House
@@ -18,7 +18,10 @@ from daemon.store import billing, customers, integrations, invoices, records
 from daemon.store.invoices import NewInvoice, NewLine
 
 MAX_LINES = 100
-PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
+_BREAKS, _TURNS = "\u2028-\u202e", "\u2066-\u2069"
+"""Line separators, and what turns the order of reading: a name that is read otherwise than it is written."""
+
+PRINTABLE = rf"^[^\x00-\x1f\x7f-\x9f{_BREAKS}{_TURNS}]+$"
 
 
 def _amount_text(value: object) -> object:
@@ -28,9 +31,18 @@ def _amount_text(value: object) -> object:
     return str(value) if isinstance(value, int) else value
 
 
+def _named(value: str) -> str:
+    """What stands in addresses and is compared has no character that nobody sees."""
+    if not value.isprintable():
+        raise ValueError("it holds characters that cannot be seen")
+    return value
+
+
 Amount = Annotated[str, BeforeValidator(_amount_text), Field(max_length=24)]
 Text = Annotated[str, Field(min_length=1, max_length=500, pattern=PRINTABLE)]
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=PRINTABLE)]
+Named = AfterValidator(_named)
+"""Beside a bounded text that names something: a number, a reference."""
 
 
 class LineInput(BaseModel):
@@ -51,11 +63,11 @@ class InvoiceInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    number: Annotated[str, Field(min_length=1, max_length=40, pattern=PRINTABLE)]
+    number: Annotated[str, Field(min_length=1, max_length=40, pattern=PRINTABLE), Named]
     customer: Name
     due_on: date
     lines: Annotated[list[LineInput], Field(min_length=1, max_length=MAX_LINES)]
-    reference: Name | None = None
+    reference: Annotated[Name, Named] | None = None
     currency: Annotated[str, Field(min_length=3, max_length=3)] | None = None
     issued_on: date | None = None
     memo: Text | None = None

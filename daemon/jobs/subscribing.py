@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from daemon.errors import InvalidInput
-from daemon.jobs.intake import MAX_LINES, PRINTABLE, Amount, Name, Text
+from daemon.jobs.intake import MAX_LINES, PRINTABLE, Amount, Name, Named, Text
 from daemon.model import reasons
 from daemon.money import Money, exponent
 from daemon.policy.periods import LONGEST, Unit
@@ -30,7 +30,7 @@ def _whole_text(value: object) -> object:
 
 
 Whole = BeforeValidator(_whole_text)
-Reference = Annotated[str, Field(min_length=1, max_length=60, pattern=PRINTABLE)]
+Reference = Annotated[str, Field(min_length=1, max_length=60, pattern=PRINTABLE), Named]
 Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
 
 

@@ -23,6 +23,10 @@ USED_EVERY = timedelta(minutes=1)
 """The last use is written down this often."""
 
 
+MOST = 500
+"""Tokens of a tenant that are not revoked."""
+
+
 class Role(StrEnum):
     PLATFORM_ADMIN = "platform_admin"
     TENANT_ADMIN = "tenant_admin"
@@ -69,6 +73,9 @@ def add(
         raise InvalidInput("WB-INPUT", "customer: needed for a customer_owner, and for nobody else")
     if expires_at is not None and expires_at <= now:
         raise InvalidInput("WB-INPUT", "expiresAt: it lies in the past", field="expires_at")
+    there = Table.select().where((Table.tenant_id == tenant_id) & Table.revoked_at.is_null())
+    if there.count() >= MOST:
+        raise InvalidInput("WB-INPUT", f"there are {MOST} tokens that are not revoked; revoke some first")
     token_id = "".join(_CROCKFORD[byte & 31] for byte in entropy.bytes(8))
     secret = base64.urlsafe_b64encode(entropy.bytes(32)).decode().rstrip("=")
     token = f"wb_{token_id}_{secret}"

@@ -63,6 +63,9 @@ NO_JSON = {
     "a comment": b"{} // so",
     "single quotes": b"{'a': 1}",
     "a long number": b'{"a": ' + b"9" * 5000 + b"}",
+    "a number of 41 digits": b'{"a": ' + b"9" * 41 + b"}",
+    "a number beyond all": b'{"a": 1e999}',
+    "a long fraction": b'{"a": 0.' + b"1" * 60 + b"}",
 }
 
 
@@ -236,6 +239,42 @@ def test_what_is_no_address_is_404(world: World, path: str) -> None:
         | {"HTTP_AUTHORIZATION": f"Bearer {world.office.tokens['tenant_admin']}"}
     )
     assert got.status == 404
+
+
+HIDDEN = ("\u202e", "\u200b", "\u2066", "\u00ad", "\ufeff", "\u00a0", "\u2028", "\x85")
+"""Right-to-left override, zero width, isolate, soft hyphen, byte order mark, other blanks and line ends."""
+
+
+@pytest.mark.parametrize("char", HIDDEN, ids=ascii)
+def test_what_names_something_holds_nothing_that_nobody_sees(world: World, char: str) -> None:
+    """Two names that look alike would be two; and what no address can hold could not be asked for."""
+    name = f"C{char}9"
+    plan = {"reference": name, "lines": [{"description": "x", "amount": "1"}]}
+    subscription = {"customer": "ref:C-1", "plan": "ref:home", "reference": name}
+    for path, body, field in (
+        ("/api/customers", {"reference": name}, "reference"),
+        (INVOICES, INVOICE | {"number": name}, "number"),
+        (INVOICES, INVOICE | {"number": "5", "reference": name}, "reference"),
+        ("/api/plans", plan, "reference"),
+        ("/api/subscriptions", subscription, "reference"),
+    ):
+        got = world.office.ask("POST", path, body)
+        assert (got.status, got.json["field"]) == (422, field), path
+
+
+def test_names_of_every_script_are_names(world: World) -> None:
+    office = world.office
+    for name in (
+        "Łódź 1",
+        "東京-7",
+        "\u0645\u0634\u062a\u0631\u06a9\u200c\u0647\u0627",
+        "नेटवर्क\u200d1",
+        "Ω≈ç√",
+    ):
+        made = office.post("/api/customers", {"reference": f"S-{name.encode().hex()[:20]}", "name": name})
+        assert made["name"] == name
+    office.post("/api/customers", {"reference": "東京 7"})
+    assert office.get("/api/customers/ref:%E6%9D%B1%E4%BA%AC%207")["reference"] == "東京 7"
 
 
 def test_another_method_is_told_which_there_are(world: World) -> None:

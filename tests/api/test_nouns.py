@@ -252,3 +252,41 @@ def test_days_are_skipped_and_quantity_and_price_adjusted(office: Office) -> Non
     for nonsense in ({}, {"tax": "1.00", "quantity": 1}, {"amount": "1.00", "planPrice": True}):
         assert office.ask("POST", f"{path}/adjust", nonsense).status == 422
     assert office.get(path)["quantity"] == 3
+
+
+# --- what is told -----------------------------------------------------------------------------------------
+
+
+def test_the_feed_tells_what_the_catalogue_names_and_nothing_else(office: Office) -> None:
+    data = {
+        "sentence": "Look: sk_live_0123456789abcdefghij",
+        "overdue_days": 3,
+        "step": "x",
+        "inner": "secret",
+    }
+    office.house.store.write(
+        "test",
+        lambda: events.append(office.tenant.id, "service.warned", now=office.clock.now(), data=data),
+    )
+    stamp(office.house.store)
+    [told] = [row["data"] for row in office.get("/api/events")["events"] if row["type"] == "service.warned"]
+    assert (told["overdueDays"], told["step"]) == (3, "x")
+    assert "inner" not in told
+    assert "sk_live" not in told["sentence"]
+
+
+def test_a_customer_is_told_what_happened_to_the_invoice_and_not_what_did_between_us_and_the_provider(
+    office: Office,
+) -> None:
+    made = office.post(INVOICES, INVOICE)
+    for type_ in ("invoice.sync_failed", "invoice.synced", "invoice.difference"):
+        office.house.store.write(
+            "test",
+            lambda type_=type_: events.append(
+                office.tenant.id, type_, now=office.clock.now(), data={}, invoice_id=made["id"]
+            ),
+        )
+    path = f"{INVOICES}/{made['id']}"
+    theirs = [one["type"] for one in office.get(path, as_="customer_owner")["syncHistory"]]
+    assert theirs == ["invoice.added", "invoice.synced"]
+    assert len(office.get(path, as_="read_only")["syncHistory"]) == 4

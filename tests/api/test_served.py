@@ -100,7 +100,23 @@ def test_a_body_above_the_limit_is_refused_before_it_is_read(server: tuple[Offic
 
 
 @pytest.mark.parametrize(
-    "path", ["/api%2Fcustomers", "/api/customers;x", "//api/customers", "/api/../api/customers"]
+    "path",
+    [
+        "/api%2Fcustomers",
+        "/%61pi/customers",
+        "/api/customers;x",
+        "/api/customers#x",
+        "//api/customers",
+        "///api/customers",
+        "//elsewhere/api/customers",
+        "/api//customers",
+        "/api/./customers",
+        "/api/../api/customers",
+        "/api/x/%2e%2e/customers",
+        "/api/customers/",
+        "/api/customers%00",
+        "/API/customers",
+    ],
 )
 def test_an_address_written_otherwise_is_not_the_address(server: tuple[Office, int], path: str) -> None:
     office, port = server
@@ -125,7 +141,8 @@ def test_the_api_can_be_left_out_and_stands_without_the_receiver(
 
 
 def test_with_neither_there_is_no_listener(tmp_path: Path, empty_database: Path) -> None:
-    faces = dict.fromkeys(("api__enabled", "receiver__enabled", "portal__enabled"), "false")
+    names = ("api", "receiver", "portal", "dashboard")
+    faces = dict.fromkeys((f"{name}__enabled" for name in names), "false")
     office = build_office(tmp_path, empty_database, **faces)
     assert [one._name for one in build_web(office.house, Beats(office.clock))] == ["monitoring"]
     office.house.close()

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from daemon.errors import StoreError
 from daemon.store import audit, tokens
 from daemon.store.audit import PLATFORM
 from daemon.store.tokens import Role
@@ -107,6 +108,39 @@ def test_the_last_use_is_written_down(office: Office) -> None:
 )
 def test_a_token_gives_away_no_more_than_it_has(office: Office, as_: str, body: object, code: str) -> None:
     assert office.ask("POST", "/api/tokens", body, as_=as_).code == code
+
+
+def test_a_token_gives_none_that_outlives_it(office: Office) -> None:
+    ends = office.clock.now() + timedelta(days=1)
+    office.a_token("passing", Role.TENANT_ADMIN, office.tenant.id, expires_at=ends)
+    body = {"role": "tenant_admin", "label": "x"}
+    made = office.post("/api/tokens", body, as_="passing")
+    assert made["expiresAt"] == ends.isoformat().replace("+00:00", "Z")
+    sooner = (ends - timedelta(hours=1)).isoformat()
+    assert (
+        office.post("/api/tokens", body | {"expiresAt": sooner}, as_="passing")["expiresAt"]
+        < ends.isoformat()
+    )
+    later = (ends + timedelta(seconds=1)).isoformat()
+    got = office.ask("POST", "/api/tokens", body | {"expiresAt": later}, as_="passing")
+    assert (got.status, got.code, got.json["field"]) == (403, "WB-ACCESS-ROLE", "expiresAt")
+
+
+def test_there_are_so_many_tokens_of_a_tenant(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "MOST", 5)
+    made = office.post("/api/tokens", {"role": "read_only", "label": "x"})
+    assert office.ask("POST", "/api/tokens", {"role": "read_only", "label": "x"}).status == 422
+    office.ask("DELETE", f"/api/tokens/{made['id']}")
+    assert office.ask("POST", "/api/tokens", {"role": "read_only", "label": "x"}).status == 201
+
+
+def test_what_can_be_read_is_read_while_nothing_can_be_written(office: Office) -> None:
+    def full(_label: str, _work: object) -> None:
+        raise StoreError("WB-DB-FULL", "the disk is full")
+
+    office.house.store.write = full  # type: ignore[method-assign, assignment]
+    assert office.ask("GET", "/api/customers").status == 200
+    assert office.ask("POST", "/api/customers", {"reference": "C-9"}).status == 503
 
 
 def test_a_platform_admin_makes_tokens_of_a_tenant_and_of_the_platform(office: Office) -> None:

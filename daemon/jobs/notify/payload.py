@@ -31,7 +31,7 @@ def document_of(event: records.Event) -> Document:
         "type": event.type,
         "timestamp": moment(event.at),
         "sequence": event.seq,
-        "data": _parties(event) | _facts(event),
+        "data": _parties(event) | facts_of(event),
     }
 
 
@@ -39,7 +39,7 @@ def moment(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _facts(event: records.Event) -> Document:
+def facts_of(event: records.Event) -> Document:
     """What the event holds and the catalogue names."""
     kept = {camel(name): event.data[name] for name in type_of(event.type).facts if name in event.data}
     sentence = event.data.get("sentence")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from daemon.errors import InvalidInput, NotFound
 from daemon.store import customers, tokens
 from daemon.store.tokens import PLATFORM, ApiToken, Role
@@ -27,7 +29,7 @@ def add(request: Request) -> Answer:
             role=role,
             label=body.label,
             customer_id=customer_id,
-            expires_at=body.expires_at,
+            expires_at=_life(request, body.expires_at),
             actor=request.actor,
             now=request.now,
             entropy=request.house.entropy,
@@ -50,6 +52,14 @@ def revoke(request: Request) -> Answer:
         raise NotFound("token", row.id)
     row = request.write("tokens.revoke", lambda: tokens.revoke(row, actor=request.actor, now=request.now))
     return Answer(shown.token(row))
+
+
+def _life(request: Request, wanted: datetime | None) -> datetime | None:
+    """No longer than that of the token that gives it. Raises InvalidInput."""
+    most = request.token.expires_at
+    if most is not None and wanted is not None and wanted > most:
+        raise InvalidInput("WB-ACCESS-ROLE", "expiresAt: later than this token's own", field="expires_at")
+    return wanted or most
 
 
 def _tenant_id(request: Request) -> str | None:

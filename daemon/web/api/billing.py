@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from daemon.jobs.notify.payload import facts_of
 from daemon.store import audit, events, integrations, links, records, views
 from daemon.store.audit import PLATFORM
 from daemon.web.api import given, roles, shown
@@ -74,7 +75,7 @@ def _event(row: records.Event) -> shown.EventShown:
         customer_id=row.customer_id,
         invoice_id=row.invoice_id,
         integration_id=row.integration_id,
-        data=row.data,
+        data=facts_of(row),
     )
 
 

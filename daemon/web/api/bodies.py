@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -17,6 +18,7 @@ M = TypeVar("M", bound=BaseModel)
 MOST = 262_144
 DEEPEST = 32
 LONGEST_QUERY = 4096
+LONGEST_NUMBER = 40
 
 
 class NotJson(InvalidInput):
@@ -35,7 +37,13 @@ def read(model: type[M], raw: bytes) -> M:
     text = _text(raw)
     _insist_on_depth(text)
     try:
-        document = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        document = json.loads(
+            text,
+            object_pairs_hook=_once,
+            parse_constant=_no_constant,
+            parse_int=_whole,
+            parse_float=_bounded,
+        )
     except NotJson:
         raise
     except (ValueError, RecursionError):
@@ -108,6 +116,19 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(document) != len(pairs):
         raise NotJson("an object names a field twice")
     return document
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > LONGEST_NUMBER:
+        raise NotJson("a number is too long")
+    return int(digits)
+
+
+def _bounded(digits: str) -> float:
+    """What is beyond a float would go on as Infinity."""
+    if len(digits) > LONGEST_NUMBER or not math.isfinite(value := float(digits)):
+        raise NotJson("a number is too long, or too large")
+    return value
 
 
 def _no_constant(_name: str) -> object:

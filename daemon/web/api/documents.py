@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -19,6 +20,9 @@ POLICY = (
     "base-uri 'none'"
 )
 
+_one_at_a_time = threading.Lock()
+"""They are made once, which takes a second or two: not by as many threads as ask meanwhile."""
+
 
 def serve(environ: Environ) -> Reply | None:
     """None where it is none of these."""
@@ -26,10 +30,12 @@ def serve(environ: Environ) -> Reply | None:
         return None
     match environ.get("PATH_INFO", ""):
         case "/api/openapi.json":
-            return Reply(200, {"Content-Type": "application/json"}, _openapi())
+            with _one_at_a_time:
+                return Reply(200, {"Content-Type": "application/json"}, _openapi())
         case "/api/docs" | "/api/docs/":
             headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
-            return Reply(200, headers, _page())
+            with _one_at_a_time:
+                return Reply(200, headers, _page())
         case "/api/docs/style.css":
             return Reply(200, {"Content-Type": "text/css; charset=utf-8"}, _style())
     return None

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, EmailStr, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from daemon.jobs.intake import MAX_LINES, PRINTABLE, Amount
+from daemon.jobs.intake import MAX_LINES, PRINTABLE, Amount, Named
 from daemon.jobs.subscribing import FIRST_DAY, LAST_DAY
 from daemon.model import Mode, PaymentStatus, SyncState
 from daemon.store.tokens import Role
@@ -16,7 +16,8 @@ from daemon.store.tokens import Role
 Text = Annotated[str, Field(min_length=1, max_length=500, pattern=PRINTABLE)]
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=PRINTABLE)]
 Phone = Annotated[str, Field(min_length=1, max_length=40, pattern=PRINTABLE)]
-Reference = Annotated[str, Field(min_length=1, max_length=60, pattern=PRINTABLE)]
+Reference = Annotated[str, Field(min_length=1, max_length=60, pattern=PRINTABLE), Named]
+PlatformName = Annotated[Name, Named]
 Currency = Annotated[str, StringConstraints(pattern="^[A-Za-z]{3}$")]
 Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
 Pace = Literal["realtime", "hourly", "daily"]
@@ -48,7 +49,7 @@ class Given(BaseModel):
 
 
 class TenantGiven(Given):
-    reference: Name
+    reference: PlatformName
     name: Name | None = None
     zone: Annotated[str, Field(max_length=60, description="An IANA time zone.")] = "UTC"
     currency: Currency = "USD"
@@ -57,7 +58,7 @@ class TenantGiven(Given):
 class CustomerGiven(Given):
     """`name` is what the invoice shows, else the reference; `email` is where the provider sends it."""
 
-    reference: Name
+    reference: PlatformName
     name: Name | None = None
     email: EmailStr | None = None
     phone: Phone | None = None
@@ -85,10 +86,10 @@ class LineGiven(Given):
 class InvoiceGiven(Given):
     """`number` is what people read; `reference` the platform's own name, else the number."""
 
-    number: Annotated[str, Field(min_length=1, max_length=40, pattern=PRINTABLE)]
+    number: Annotated[str, Field(min_length=1, max_length=40, pattern=PRINTABLE), Named]
     due_on: Day
     lines: Annotated[list[LineGiven], Field(min_length=1, max_length=MAX_LINES)]
-    reference: Name | None = None
+    reference: PlatformName | None = None
     currency: Currency | None = None
     issued_on: Day | None = None
     memo: Text | None = None

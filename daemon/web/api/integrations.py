@@ -156,6 +156,7 @@ def _route(
 
 _CONSENT = ((202, shown.ConsentShown),)
 _SETUP: dict[str, Any] = {"given": given.SetupGiven, "status": 201, "also": _CONSENT, "versioned": False}
+_HOOK: dict[str, Any] = {"versioned": False}
 
 ROUTES = (
     _route("POST", f"{OWN}/setup", setup_own, roles.CONNECTING, "Connect the customer's account", **_SETUP),
@@ -185,8 +186,8 @@ ROUTES = (
         "Change its settings, how it syncs and its pace",
         given=given.IntegrationChange,
     ),
-    _route("POST", f"{OWN}/webhook", set_up_webhook, roles.CONNECTING, "Register our webhook there"),
-    _route("DELETE", f"{OWN}/webhook", take_webhook_away, roles.CONNECTING, "Take our webhook away there"),
+    _route("POST", f"{OWN}/webhook", set_up_webhook, roles.CONNECTING, "Register our webhook there", **_HOOK),
+    _route("DELETE", f"{OWN}/webhook", take_webhook_away, roles.CONNECTING, "Take it away there", **_HOOK),
     _route("DELETE", OWN, remove, roles.CONNECTING, "Remove it, once it is drained", asked=given.RemoveQuery),
     _route("POST", ROOT, setup_default, roles.ONLY_ADMINS, "Connect the tenant's default account", **_SETUP),
     _route(
@@ -228,8 +229,10 @@ ROUTES = (
     _route("POST", f"{ONE}/approve", approve, roles.ONLY_ADMINS, "Let a customer's own account serve them"),
     _route("POST", f"{ONE}/pause", pause, roles.ONLY_OFFICE, "Push and pull nothing until it is resumed"),
     _route("POST", f"{ONE}/resume", resume, roles.ONLY_OFFICE, "Go on after a pause"),
-    _route("POST", f"{ONE}/webhook", set_up_webhook, roles.ONLY_ADMINS, "Register our webhook there"),
-    _route("DELETE", f"{ONE}/webhook", take_webhook_away, roles.ONLY_ADMINS, "Take our webhook away there"),
+    _route(
+        "POST", f"{ONE}/webhook", set_up_webhook, roles.ONLY_ADMINS, "Register our webhook there", **_HOOK
+    ),
+    _route("DELETE", f"{ONE}/webhook", take_webhook_away, roles.ONLY_ADMINS, "Take it away there", **_HOOK),
     _route(
         "DELETE", ONE, remove, roles.ONLY_ADMINS, "Remove it, once it is drained", asked=given.RemoveQuery
     ),

@@ -21,6 +21,12 @@ ONE = f"{ROOT}/{{invoiceId}}"
 NOT_THEIRS: dict[str, Any] = {"fault": None, "view_url": None, "integration_id": None}
 """Of the tenant's account, which is none of the customer's business."""
 
+OURS = frozenset(
+    {"invoice.difference", "invoice.void_refused", "cutoff.held"}
+    | {f"invoice.sync_{state.value}" for state in SyncState}
+)
+"""What happened between us and the tenant's provider, which is none of the customer's business either."""
+
 
 def create(request: Request) -> Answer:
     person = request.customer()
@@ -92,6 +98,7 @@ def _whole(request: Request, row: records.Invoice) -> shown.InvoiceWhole:
         sync_history=[
             shown.HistoryShown(at=event.at, type=event.type, sentence=event.data.get("sentence"))
             for event in events.of_invoice(row.id)
+            if request.role is not Role.CUSTOMER_OWNER or event.type not in OURS
         ],
     )
 

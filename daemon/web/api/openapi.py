@@ -150,7 +150,7 @@ def _parameters_of(route: Route) -> list[Schema]:
         ]
     more = ["Tenant"] if route.scope != "platform" else []
     more += ["IdempotencyKey"] if route.method == "POST" else []
-    more += ["IfMatch"] if route.versioned and route.method in ("PATCH", "PUT", "DELETE") else []
+    more += ["IfMatch"] if route.collides else []
     return found + [{"$ref": f"#/components/parameters/{name}"} for name in more]
 
 

@@ -112,7 +112,10 @@ class Request:
     def insist_on(self, etag: str) -> None:
         """Inside a transaction: raises InvalidInput where If-Match names another version."""
         wanted = self.if_match
-        if wanted is not None and wanted.strip() != "*" and etag not in re.findall(r'"[^"]*"', wanted):
+        if wanted is None or wanted.strip() == "*":
+            return
+        # Ours hold no comma; a weak one (W/"…") never matches (RFC 9110, section 13.1.1).
+        if etag not in [one.strip() for one in wanted.split(",")]:
             raise InvalidInput("WB-INPUT-CHANGED", "it was changed since the version that If-Match names")
 
 
@@ -144,6 +147,11 @@ class Route:
     @property
     def name(self) -> str:
         return f"{self.method} {self.path}"
+
+    @property
+    def collides(self) -> bool:
+        """Whether it changes something that has versions, and takes If-Match."""
+        return self.versioned and self.method != "GET"
 
     @property
     def parameters(self) -> list[str]:

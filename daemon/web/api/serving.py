@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import structlog
 
-from daemon.errors import InvalidInput, NotFound, WispbillError
+from daemon.errors import InvalidInput, NotFound, StoreError, WispbillError
 from daemon.house import House
 from daemon.store import records, tenants, tokens
 from daemon.store.audit import PLATFORM
@@ -116,7 +117,8 @@ class Api:
                 raise TooFast(wait_s, "too many wrong tokens from this address")
             raise AccessDenied
         if tokens.is_worth_noting(token, now):
-            self._house.store.write("api.token.used", lambda: tokens.note_use(token, now))
+            with suppress(StoreError):  # what can be read is read, on a full disk too
+                self._house.store.write("api.token.used", lambda: tokens.note_use(token, now))
         return token, secret.strip()
 
     def _found(self, environ: Environ) -> Found | Reply:
@@ -189,6 +191,8 @@ class Api:
         query_text = environ.get("QUERY_STRING", "")
         if route.asked is None and query_text:
             raise InvalidInput("WB-INPUT", "this address takes no query")
+        if environ.get("HTTP_IF_MATCH") is not None and route.method != "GET" and not route.collides:
+            raise InvalidInput("WB-INPUT", "this address has no versions: If-Match would be in vain")
         if route.given is None and raw:
             raise InvalidInput("WB-INPUT", "this request takes no body")
         if raw and environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != "application/json":
@@ -225,7 +229,10 @@ class Admitted:
 def path_of(environ: Environ) -> str:
     """As it was sent, so that a `/` within a reference (%2F) is not one of the path."""
     uri = environ.get("REQUEST_URI")
-    return urlsplit(uri).path if uri else str(environ.get("PATH_INFO", ""))
+    if not uri:
+        return str(environ.get("PATH_INFO", ""))
+    # `//host/path` is a path here, too: an address that is written otherwise is not the address.
+    return str(uri).partition("?")[0] if uri.startswith("/") else urlsplit(uri).path
 
 
 def _plain(text: str) -> str:
