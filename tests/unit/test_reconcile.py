@@ -12,8 +12,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from daemon.model import BALANCE, EVERY_KIND, DocStatus, Fact, FactKind, Observation, PaymentStatus
+from daemon.model.documents import HERE
 from daemon.money import Money
-from daemon.reconcile import Change, Known, KnownFact, Standing, decide, effective, fold, gone_id
+from daemon.reconcile import (
+    Change,
+    Known,
+    KnownFact,
+    Standing,
+    decide,
+    effective,
+    entered,
+    fold,
+    gone_id,
+    paid_there,
+    withdrawn,
+)
 
 TOTAL = Money(4500, "EUR")
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -75,6 +88,78 @@ def follow(held: Known, *observations: Observation) -> Known:
 
 def standing(held: Known) -> Standing:
     return fold(held.total, held.facts, held.doc_status)
+
+
+# --- entered here -------------------------------------------------------------------------------------
+
+BOOKS = st.lists(
+    st.tuples(st.sampled_from(("card", "cash", "record", "read")), st.integers(1, 3000)), max_size=12
+)
+
+
+@settings(max_examples=300)
+@given(BOOKS)
+def test_what_is_entered_here_counts_at_once_never_twice_and_in_the_end_once(
+    acts: list[tuple[str, int]],
+) -> None:
+    """Whatever comes in there meanwhile, whoever tells of a payment first."""
+    held, books, waiting, entered_ = known(), [], [], 0
+
+    def read() -> Known:
+        return follow(held, seen(*books))
+
+    for number, (act, minor) in enumerate(acts):
+        match act:
+            case "card":
+                books.append(paid(minor, f"pay_{number}"))
+            case "cash":
+                beside = paid_there(held.facts, "EUR")
+                cash = Fact(K.PAYMENT, f"{HERE}{number:02}", eur(minor), AT, "cash", beside=beside)
+                before = standing(held).paid.minor
+                held = after(held, entered(held, cash))
+                assert standing(held).paid.minor == before + minor
+                waiting.append(cash)
+                entered_ += minor
+            case "record" if waiting:
+                cash = waiting.pop(0)
+                books.append(paid(cash.amount.minor, f"rec_{number}"))
+            case "read":
+                held = read()
+        cards = sum(x.amount.minor for x in books if x.external_id.startswith("pay"))
+        assert standing(held).paid.minor <= cards + entered_
+
+    books += [paid(cash.amount.minor, f"rec_end_{n}") for n, cash in enumerate(waiting)]
+    held = read()
+    assert standing(held).paid.minor == cards_in(books) + entered_
+    assert standing(read()) == standing(held)
+
+
+def cards_in(books: list[Fact]) -> int:
+    return sum(x.amount.minor for x in books if x.external_id.startswith("pay"))
+
+
+def test_it_gives_way_to_the_providers_own_word_which_may_be_taken_back_there() -> None:
+    held = known()
+    cash = Fact(K.PAYMENT, f"{HERE}1", eur(4500), AT, "cash", beside=eur(0))
+    held = after(held, entered(held, cash))
+    assert (standing(held).status, standing(held).method) == (P.PAID, "cash")
+
+    held = follow(held, seen(paid(4500), doc=D.PAID))
+    assert [x.external_id for x in effective(held.facts)] == ["pay_1"]
+    change = decide(held, seen(doc=D.OPEN))
+
+    assert change is not None
+    assert (change.standing.status, change.alarming) == (P.OPEN, "reopened")
+
+
+def test_what_is_entered_here_is_taken_back_once() -> None:
+    held = known()
+    held = after(held, entered(held, Fact(K.PAYMENT, f"{HERE}1", eur(4500), AT, "cash", beside=eur(0))))
+
+    change = withdrawn(held, f"{HERE}1")
+    assert change is not None
+    assert (change.standing.status, change.alarming) == (P.OPEN, "reopened")
+    assert withdrawn(after(held, change), f"{HERE}1") is None
 
 
 # --- the fold -----------------------------------------------------------------------------------------
