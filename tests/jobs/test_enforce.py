@@ -92,6 +92,17 @@ def test_the_day_begins_in_the_tenants_zone(house: House, make: Builders, shop: 
     assert wisp.status(link) == "warned"
 
 
+def test_at_the_end_of_the_hours_nothing_gets_worse_any_more(wisp: Wisp) -> None:
+    wisp.configure(dunning={"steps": [{"days": 1, "status": "warned"}]})
+    link = wisp.an_invoice()
+    wisp.at("2026-03-10 16:00")  # 17:00 in Berlin
+    wisp.goes_on()
+    assert wisp.status(link) == "active"
+    wisp.at("2026-03-11 15:59")
+    wisp.goes_on()
+    assert wisp.status(link) == "warned"
+
+
 def test_a_step_waits_for_its_own_hour(wisp: Wisp) -> None:
     wisp.configure(dunning={"steps": [{"days": 1, "status": "warned", "at": "14:00"}]})
     link = wisp.an_invoice()
@@ -426,6 +437,15 @@ def a_used_webhook(wisp: Wisp, link: records.Link) -> None:
     wisp.write(lambda: hints.used(ids, wisp.house.clock.now()))
 
 
+def a_used_nudge(wisp: Wisp, link: records.Link) -> None:
+    """It names no invoice, and the feed was not followed since: the budget had no room."""
+    wisp.house.clock.wait(1)
+    hint, now = Hint(event_id="evt_1", ref=None, kind="payment"), wisp.house.clock.now()
+    wisp.write(lambda: hints.note(wisp.tenant.id, wisp.integration.id, [hint], source="webhook", now=now))
+    ids = [one.id for one in hints.waiting(wisp.integration.id, limit=10)]
+    wisp.write(lambda: hints.used(ids, now))
+
+
 def a_read_that_is_due(wisp: Wisp, link: records.Link) -> None:
     """The feed named its payment, or a person asked for it."""
     wisp.write(lambda: links.postpone([link.id], wisp.house.clock.now()))
@@ -477,6 +497,7 @@ def no_pulls(wisp: Wisp, _link: records.Link) -> None:
     [
         (a_webhook, "hint"),
         (a_used_webhook, "hint"),
+        (a_used_nudge, "hint"),
         (a_read_that_is_due, "read"),
         (a_change_since, "read"),
         (the_brake, "pull_brake"),
@@ -591,8 +612,10 @@ def test_an_invoice_that_no_provider_has_dunns_nobody(wisp: Wisp, make: Builders
 def test_an_invoice_that_was_sent_late_is_not_overdue_on_the_day_it_arrives(wisp: Wisp) -> None:
     wisp.at("2026-04-06 09:00")
     link = wisp.an_invoice(due="2026-03-09")
-    wisp.days("2026-04-06", "2026-04-08")
-    assert wisp.status(link) == "active"
+    wisp.days("2026-04-06", "2026-04-06")
+    assert wisp.count(link, "invoice.overdue") == 0
+    wisp.days("2026-04-07", "2026-04-08")
+    assert (wisp.status(link), wisp.count(link, "invoice.overdue")) == ("active", 1)
 
 
 # --- what people say ----------------------------------------------------------------------------------
