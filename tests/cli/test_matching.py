@@ -259,3 +259,154 @@ def test_a_customer_that_is_gone_there_waits_for_a_person(office_at: MakeOffice,
 def test_no_provider_merges_where_none_can(office_at: MakeOffice) -> None:
     with pytest.raises(Unsupported):
         office_at("stripe").hands.merge("cus_1", "cus_2")
+
+
+# --- a file, and the prompt ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def office(office_at: MakeOffice) -> Office:
+    return office_at("stripe")
+
+
+def test_a_cell_that_a_spreadsheet_would_run_is_text_and_is_read_back(office: Office, tmp_path: Path) -> None:
+    store = office.house.store
+    evil = store.write(
+        "test",
+        lambda: customers.add(
+            tenant_id=office.tenant.id,
+            reference="-17",
+            name='=HYPERLINK("https://evil.example")',
+            email=OURS,
+            actor="test",
+            now=store.clock.now(),
+            entropy=store.entropy,
+        ),
+    )
+    theirs = enrol(office, "@SUM(A1)", email=OURS)
+    out = tmp_path / "out.csv"
+
+    run(office, "--csv", str(out))
+
+    (row,) = rows_of(out)
+    assert (row["customer"], row["name"][:2], row["payer_name"]) == ("'-17", "'=", "'@SUM(A1)")
+    row["decision"] = f"match:{theirs}"
+    run(office, "--decisions", str(a_file(tmp_path / "in.csv", [row])))
+    assert payers.at(office.id) == {evil.id: theirs}
+
+
+def test_a_file_that_is_there_is_not_written_over(office: Office, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    out.write_text("half filled in")
+
+    assert "is there already" in run(office, "--csv", str(out), code=2).stderr
+    assert out.read_text() == "half filled in"
+
+
+def test_each_bad_row_is_named_by_its_line_and_nothing_is_lost(office: Office, tmp_path: Path) -> None:
+    people = [office.make.a_customer(office.tenant) for _ in range(3)]
+    for one in people:
+        enrol(office, one.name, email=one.email or "")
+    run(office, "--csv", str(tmp_path / "out.csv"))
+    rows = sorted(rows_of(tmp_path / "out.csv"), key=lambda row: row["customer"])
+    rows[0]["decision"], rows[1]["decision"], rows[2]["decision"] = "match", "perhaps", "match:cus_nobody"
+    stranger = rows[0] | {"customer": "S-99"}
+
+    said = run(office, "--decisions", str(a_file(tmp_path / "in.csv", [*rows, stranger])), code=2).stderr
+
+    assert "line 2" not in said
+    for line in ("line 3: WB-INPUT: a decision is", "line 4: WB-INPUT: cus_nobody", "line 5: WB-NOT-FOUND"):
+        assert line in said
+    assert "3 rows cannot be done; nothing was decided" in said
+    assert len(matches.waiting(office.id)) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("customer,verdict\n", "there is no column 'verdict'"),
+        ("customer\n", "the columns decision are missing"),
+        ("", "the columns customer, decision are missing"),
+        ('customer,decision\n"C-1,match\n', "line 2"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_before_anybody_is_asked(
+    office: Office, tmp_path: Path, content: str, says: str
+) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text(content)
+    before = sum(office.seat.double.stats.values())
+
+    assert says in run(office, "--decisions", str(path), code=2).stderr
+    assert sum(office.seat.double.stats.values()) == before
+
+
+def test_a_dry_run_of_decisions_checks_them_and_decides_nothing(office: Office, tmp_path: Path) -> None:
+    one = office.make.a_customer(office.tenant)
+    enrol(office, one.name, email=one.email or "")
+    run(office)
+    path = a_file(tmp_path / "in.csv", [{"customer": one.reference, "decision": "match"}])
+
+    assert run(office, "--decisions", str(path), "--dry-run").stdout.startswith("1 would be decided")
+    assert payers.at(office.id) == {}
+
+
+def test_the_prompt_decides_one_by_one_and_goes_on_where_it_stopped(office: Office) -> None:
+    people = [office.make.a_customer(office.tenant) for _ in range(4)]
+    theirs = {one.id: enrol(office, one.name, email=one.email or "") for one in people}
+
+    said = run(office, "--ask", given="what\ny\nn\ns\nq\n")
+
+    assert "That is no answer." in said.stdout
+    assert "1 of 4: " in said.stdout and "same e-mail, same name" in said.stdout
+    assert "2 are left to decide" in said.stderr
+    first = [row.customer_id for row in matches.listing(office.id, limit=9, decided=True)]
+    assert payers.at(office.id) == {first[0]: theirs[first[0]]}
+
+    said = run(office, "--ask", given="y\n1\n")
+    assert "0 are left to decide" in said.stderr
+    assert len(payers.at(office.id)) == 3
+
+
+def test_an_end_of_input_stops_the_prompt_and_keeps_what_was_said(office: Office) -> None:
+    for _ in range(2):
+        one = office.make.a_customer(office.tenant)
+        enrol(office, one.name, email=one.email or "")
+
+    assert "1 are left to decide" in run(office, "--ask", given="y\n").stderr
+
+
+def test_a_preset_payer_lets_the_invoice_go_on(office: Office) -> None:
+    one = office.make.a_customer(office.tenant)
+    theirs = enrol(office, one.name, email=one.email or "")
+    run(office)
+    link = a_link(office, one)
+    push(office)
+    assert links.get(link.id).state == "parked"
+
+    done = CliRunner().invoke(
+        app, ["customers", "set", one.reference, "--payer", theirs], obj=OfficeDesk(office)
+    )
+    assert done.exit_code == 0, done.output
+    push(office)
+
+    assert payer_of(office, link) == theirs
+    assert matches.waiting(office.id) == []
+
+
+def test_what_waits_is_among_the_exceptions(office: Office) -> None:
+    one = office.make.a_customer(office.tenant)
+    enrol(office, one.name, email=one.email or "")
+    run(office)
+
+    said = CliRunner().invoke(app, ["exceptions"], obj=OfficeDesk(office)).stdout
+
+    assert f"wispbill customers match {office.id}" in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--country", "USA"), ("--decisions", "x.csv", "--csv", "y.csv"), ("--decisions", "nowhere.csv")],
+)
+def test_wrong_use_says_so(office: Office, words: tuple[str, ...]) -> None:
+    assert run(office, *words, code=2).stderr
