@@ -11,38 +11,21 @@ from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from typer.testing import CliRunner
 
 from daemon.cli import app
 from daemon.cli.context import Desk
-from daemon.clock import SystemClock, SystemEntropy
+from daemon.clock import SystemClock
 from daemon.sandbox.server import Served, serve
 from daemon.sandbox.stripe import Account, StripeDouble
 from daemon.store import integrations, webhook
 from daemon.store.secrets import CREDENTIALS
 from daemon.store.tables import Secret
 from tests.acceptance.ground import Daemon, Installation, until
-
-ENTROPY = SystemEntropy()
-
-
-def canary(before: str = "") -> str:
-    return before + ENTROPY.bytes(12).hex()
-
-
-class Canaries(dict[str, str]):
-    """By what they are; `seen_in` finds one as it is, in hexadecimal, in base64 and in a URL."""
-
-    def seen_in(self, name: str, text: bytes) -> list[str]:
-        secret = self[name].encode()
-        forms = {"plain": secret, "hex": secret.hex().encode(), "url": quote(secret).encode()}
-        for shift in range(3):  # base64 of a longer text that holds it has one of three alignments
-            coded = base64.b64encode(b"\0" * shift + secret)
-            forms[f"base64+{shift}"] = coded[4 if shift else 0 : -4]
-        return [form for form, look in forms.items() if look in text]
+from tests.canaries import ENTROPY, Canaries, canary
 
 
 class Heard:
