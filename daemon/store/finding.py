@@ -56,9 +56,8 @@ def invoices_of(
         settled = Invoice.payment_status.in_([status.value for status in SETTLED])
         where.append(settled if show == "settled" else ~settled)
     if text:
-        mine = (Link.tenant_id == customer.tenant_id) & (Link.customer_id == customer.id)
-        there = Link.select(Link.invoice_id).where(mine & (Link.external_id == text))
-        where.append(Invoice.number.contains(text) | (Invoice.reference == text) | Invoice.id.in_(there))
+        there = Link.select().where((Link.invoice_id == Invoice.id) & (Link.external_id == text))
+        where.append(Invoice.number.contains(text) | (Invoice.reference == text) | pw.fn.EXISTS(there))
     return list(records.Invoice.select(*where, order=Invoice.id.desc(), limit=limit))
 
 

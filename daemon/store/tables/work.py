@@ -43,6 +43,7 @@ class Invoice(Table):
             (("tenant_id", "issued_on"), False),
             (("tenant_id", "payment_status", "id"), False),
             (("tenant_id", "id"), False),
+            (("tenant_id", "customer_id", "id"), False),
         )
 
 

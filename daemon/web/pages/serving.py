@@ -140,10 +140,10 @@ class Pages:
                 raise InvalidInput("WB-ACCESS-ROLE", "your role does not allow this")
         visit.path = found.path
         visit.query = read_query(environ)
-        secret = self._secret(environ)
+        secret = self._secret(environ, visit.session)
         visit.mark = sessions.hashed(f"mark/{secret}") if secret else ""
         if page.method == "POST":
-            visit.form = self._form(environ, page)
+            visit.form = self._form(environ, page, secret)
         return page.handle(visit)
 
     def _found(self, environ: Environ, visit: Visit) -> Found:
@@ -157,12 +157,11 @@ class Pages:
             raise NotFound("page", "")
         raise InvalidInput("WB-INPUT-METHOD", "this page cannot be asked for like this")
 
-    def _form(self, environ: Environ, page: Page) -> Fields:
+    def _form(self, environ: Environ, page: Page, secret: str) -> Fields:
         form = read_form(environ)
         if not headers.is_from_here(environ):
             log.warning("pages.foreign_form", face=self._face.name, page=page.name)
             raise InvalidInput("WB-ACCESS-FORM", "the form came from another site")
-        secret = self._secret(environ)
         if not secret or not hmac.compare_digest(form_token(secret), form.get(FORM_TOKEN)):
             raise InvalidInput("WB-ACCESS-FORM", "the form is not of this session")
         return form
@@ -173,11 +172,12 @@ class Pages:
         """The prefix lets nobody else set it (RFC 6265bis, 4.1.3.2); it needs Secure."""
         return f"{'__Host-' if headers.is_secure(environ) else ''}wb-{self._face.name}"
 
-    def _secret(self, environ: Environ) -> str:
+    def _secret(self, environ: Environ, session: WebSession | None) -> str:
         """What this browser's form tokens are made of: its session's cookie, else that of a mere visit."""
         there, name = cookies(environ), self._cookie(environ)
         token = there.get(name, "")
-        return token if token and self._session(token) else there.get(f"{name}-visit", "")
+        is_its = session is not None and hmac.compare_digest(session.hash, sessions.hashed(token))
+        return token if is_its else there.get(f"{name}-visit", "")
 
     def _kept(self, visit: Visit, name: str, value: str) -> tuple[str, str]:
         secure = "; Secure" if visit.secure else ""
@@ -199,7 +199,7 @@ class Pages:
             case File():
                 more += [("Content-Type", answer.content_type), ("Content-Disposition", answer.disposition)]
                 return 200, more, answer.body
-        secret = visit.signed_in or self._secret(environ)
+        secret = visit.signed_in or self._secret(environ, visit.session)
         if not secret:
             secret = sessions.secret(self._house.entropy)
             more.append(self._kept(visit, f"{name}-visit", secret))
