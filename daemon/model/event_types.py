@@ -43,7 +43,7 @@ FACTS: Mapping[str, str] = {
     "since": "Since when.",
     "step": "The dunning step.",
     "overdue_days": "Days since the due date.",
-    "invoices": "The invoices concerned.",
+    "invoices": "Our ids of the invoices concerned.",
     "held": "Why it is held.",
     "was": "The service status before.",
     "status": "The service status now, or asked for.",
@@ -90,6 +90,7 @@ _SERVICE = (
     "held",
     "due",
     "currency",
+    "invoices",
 )
 
 _PAYER = ("payer", "score", "reason")

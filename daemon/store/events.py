@@ -37,8 +37,8 @@ def append(
     invoice_id: str | None = None,
     customer_id: str | None = None,
     integration_id: str | None = None,
-) -> None:
-    """Inside a transaction. `data["sentence"]` is what the timeline says."""
+) -> int:
+    """Inside a transaction; returns its number. `data["sentence"]` is what the timeline says."""
     row = {
         "tenant_id": tenant_id,
         "type": type_,
@@ -48,7 +48,7 @@ def append(
         "customer_id": customer_id,
         "integration_id": integration_id,
     }
-    plain.insert(Event, row)
+    return plain.insert(Event, row)
 
 
 def of_invoice(invoice_id: str) -> list[records.Event]:

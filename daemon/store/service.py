@@ -82,6 +82,8 @@ class Move(records.Record):
     became: str
     reason: str
     cut: bool
+    invoices: list[str]
+    event_id: int | None
     at: datetime
 
 
@@ -223,6 +225,14 @@ def moves_of(customer_id: str, *, limit: int = 20) -> list[Move]:
     return list(Move.select(ServiceMove.customer_id == customer_id, order=ServiceMove.id.desc(), limit=limit))
 
 
+def events_about(invoice: records.Invoice) -> list[records.Event]:
+    """The changes of service that this invoice had a part in, oldest first."""
+    moves = Move.select(ServiceMove.customer_id == invoice.customer_id, order=ServiceMove.id)
+    ids = [move.event_id for move in moves if move.event_id and invoice.id in move.invoices]
+    found = events.by_ids(ids)
+    return [found[event_id] for event_id in ids if event_id in found]
+
+
 # --- what is written ----------------------------------------------------------------------------------
 
 
@@ -263,10 +273,25 @@ def note_step(step: Step, now: datetime) -> bool:
 
 
 def move(
-    row: records.Customer, to: ServiceStatus, reason: str, *, cut: bool, actor: str, at: datetime
+    row: records.Customer,
+    to: ServiceStatus,
+    reason: str,
+    *,
+    cut: bool,
+    actor: str,
+    at: datetime,
+    invoices: Sequence[str] = (),
 ) -> None:
-    """Inside a transaction: another service status, with its event and audit row."""
+    """Inside a transaction: another service status, with its event and audit row. `invoices`: the ids of
+    those that it was about."""
     plain.update(Customer, "id", row.id, {"service_status": to.value})
+    better = to.rank < ServiceStatus(row.service_status).rank
+    type_ = "service.restored" if better else f"service.{to.value}"
+    data = {"from": row.service_status, "to": to.value}
+    sentence = f"Service is now {to.value}, it was {row.service_status}. {reason}"
+    told = data | {"sentence": sentence, "reason": reason, "invoices": list(invoices)}
+    event_id = events.append(row.tenant_id, type_, now=at, customer_id=row.id, data=told)
+    audit.append(row.tenant_id, actor=actor, action=type_, subject=row.id, data=data, now=at)
     values = {
         "tenant_id": row.tenant_id,
         "customer_id": row.id,
@@ -274,17 +299,11 @@ def move(
         "became": to.value,
         "reason": reason,
         "cut": cut,
+        "invoices": list(invoices),
+        "event_id": event_id,
         "at": at,
     }
     plain.insert(ServiceMove, values)
-    better = to.rank < ServiceStatus(row.service_status).rank
-    type_ = "service.restored" if better else f"service.{to.value}"
-    data = {"from": row.service_status, "to": to.value}
-    sentence = f"Service is now {to.value}, it was {row.service_status}. {reason}"
-    events.append(
-        row.tenant_id, type_, now=at, customer_id=row.id, data=data | {"sentence": sentence, "reason": reason}
-    )
-    audit.append(row.tenant_id, actor=actor, action=type_, subject=row.id, data=data, now=at)
 
 
 def hold_cutoff(tenant_id: str, row: Held) -> None:

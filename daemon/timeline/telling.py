@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from daemon.model import PaymentStatus
-from daemon.store import changes, events, integrations, links, records, steps, views
+from daemon.store import changes, events, integrations, links, receipts, records, service, steps, views
 from daemon.timeline.entries import Entry, Proof, ProofKind
 
 DAEMON = "daemon"
@@ -45,7 +45,7 @@ def _party(link: records.Link) -> str:
 
 def _events(invoice: records.Invoice, readings: dict[str, Proof], party: str) -> Iterator[Entry]:
     """An event that rests on a reading is the provider's word and is proven by it."""
-    for row in events.of_invoice(invoice.id):
+    for row in [*events.of_invoice(invoice.id), *service.events_about(invoice)]:
         sentence = row.data.get("sentence") or row.type
         code = row.data.get("code")
         evidence = readings.get(str(row.data.get("evidence")))
@@ -63,7 +63,7 @@ def _people(invoice: records.Invoice) -> Iterator[Entry]:
     """What somebody did; what the daemon did is told by its events."""
     for row in views.audit_of(invoice.tenant_id, invoice.id):
         if row.actor != DAEMON:
-            what = row.action.removeprefix("invoice.").replace("_", " ")
+            what = row.action.removeprefix("invoice.").replace("_", " ").replace(".", " ")
             yield Entry(
                 at=row.at,
                 sentence=f"{row.actor}: {what}.",
@@ -76,7 +76,11 @@ def _people(invoice: records.Invoice) -> Iterator[Entry]:
 def _sends(invoice: records.Invoice, link: records.Link) -> Iterator[Entry]:
     if link.integration_id is None:
         return
-    for step in steps.of_invoice(link.integration_id, invoice.reference):
+    entered = [receipts.subject(invoice.reference, row.place) for row in receipts.of_invoice(invoice.id)]
+    recorded = [
+        step for found in steps.read(link.integration_id, entered).values() for step in found.values()
+    ]
+    for step in [*steps.of_invoice(link.integration_id, invoice.reference), *recorded]:
         if step.last_sent_at is None:
             continue
         times = "once" if step.attempts == 1 else f"{step.attempts} times"

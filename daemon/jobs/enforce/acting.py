@@ -112,8 +112,22 @@ def _move(gathered: Gathered, verdict: Verdict, actor: str, now: datetime, outco
     row = gathered.rows[person.customer_id]
     was = ServiceStatus.ACTIVE if person.status is ServiceStatus.CLOSED else person.status
     worse = target.rank > was.rank
-    service.move(row, target, verdict.why, cut=worse and target.cuts, actor=actor, at=now)
+    service.move(
+        row,
+        target,
+        verdict.why,
+        cut=worse and target.cuts,
+        actor=actor,
+        at=now,
+        invoices=_concerned(verdict),
+    )
     outcome.add(target.value if worse else "restored")
+
+
+def _concerned(verdict: Verdict) -> list[str]:
+    """The debts that stood open, or were opened now."""
+    stood = [debt.invoice_id for debt in verdict.person.debts if debt.is_open]
+    return sorted({*stood, *(one.debt.invoice_id for one in verdict.opened)})
 
 
 def _tell_overdue(tenant_id: str, customer_id: str, debt: Debt, episode: int, now: datetime) -> None:

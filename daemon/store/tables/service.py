@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import peewee as pw
 
-from daemon.store.fields import DateField, UtcField
+from daemon.store.fields import DateField, JsonField, UtcField
 from daemon.store.tables.base import Table
 
 
@@ -71,6 +71,8 @@ class ServiceMove(Table):
     became = pw.TextField()
     reason = pw.TextField()
     cut = pw.BooleanField()
+    invoices = JsonField()
+    event_id = pw.BigIntegerField(null=True)
     at = UtcField()
 
     class Meta:
