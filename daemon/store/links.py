@@ -212,6 +212,13 @@ def ask_again(link: records.Link, invoice_reference: str, *, now: datetime) -> N
         ).where(Link.id == link.id).execute()
 
 
+def refused_for_its_payer(link: records.Link, invoice_reference: str, *, now: datetime) -> None:
+    """Inside a transaction: what was being sent was refused because of whom it is for, who is another now: it
+    is sent anew. What is in doubt all the same, the journal knows."""
+    Link.update(state=S.PENDING.value).where(Link.id == link.id).execute()
+    ask_again(get(link.id), invoice_reference, now=now)
+
+
 def ask_all(tenant_id: str | None, now: datetime) -> int:
     """Inside a transaction: whatever is pending (and neither refused nor withdrawn) is to be pushed at once;
     returns how many. The journal still decides what may be sent again."""

@@ -201,22 +201,28 @@ def lost(
     why: str,
     now: datetime,
     entropy: Entropy,
-) -> None:
-    """Inside a transaction: the customer's payer is no more. Who it is now, a person says."""
+) -> bool:
+    """Inside a transaction: the customer's payer is no more. Who it is now, a person says. False, and nothing
+    done, where it is another by now, or that was written already."""
+    if not payers.forget(integration.id, customer.id, only=old):
+        return False
     mine = (Table.integration_id == integration.id) & (Table.customer_id == customer.id)
     Table.delete().where(mine).execute()
-    payers.forget(integration.id, customer.id)
     drawn = Drawn(customer.id, GONE, proof, reasons=(why,))
     propose(integration, [drawn], now=now, entropy=entropy)
     _tell(integration, customer.id, "payer_lost", {"payer": old, "sentence": f"{why}."}, "daemon", now)
+    return True
 
 
 def moved(
     integration: records.Integration, customer_id: str, old: str, new: str, *, label: str, now: datetime
 ) -> None:
     """Inside a transaction: the provider merged the customer's payer into another, who is billed now."""
-    known = "UPDATE payer SET external_id = ? WHERE integration_id = ? AND customer_id = ?"
-    plain.execute(known, new, integration.id, customer_id)
+    known = (
+        "UPDATE payer SET external_id = ? WHERE integration_id = ? AND customer_id = ? AND external_id = ?"
+    )
+    if not plain.execute(known, new, integration.id, customer_id, old):
+        return  # by another invoice already, or a person said who it is
     said = {"sentence": f"{label} merged its customer {old} into {new}, who is billed from now on."}
     _tell(integration, customer_id, "payer_moved", {"from": old, "to": new} | said, "daemon", now)
 

@@ -26,11 +26,16 @@ def at(integration_id: str) -> dict[str, str]:
     return {row.customer_id: row.external_id for row in query}
 
 
-def forget(integration_id: str, customer_id: str) -> None:
-    """Inside a transaction: who is billed is not known any more."""
-    plain.execute(
-        "DELETE FROM payer WHERE integration_id = ? AND customer_id = ?", integration_id, customer_id
+def forget(integration_id: str, customer_id: str, *, only: str | None = None) -> int:
+    """Inside a transaction: who is billed is not known any more (`only`: where it was this one); returns how
+    many went."""
+    sql, params = (
+        "DELETE FROM payer WHERE integration_id = ? AND customer_id = ?",
+        [integration_id, customer_id],
     )
+    if only is not None:
+        sql, params = f"{sql} AND external_id = ?", [*params, only]
+    return plain.execute(sql, *params)
 
 
 def of_customer(customer_id: str) -> dict[str, str]:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from daemon.errors import InvalidInput
+from daemon.errors import InvalidInput, Rejected
 from daemon.house import House
+from daemon.jobs.drafts import drafts
 from daemon.jobs.matching import comparing
 from daemon.jobs.matching.deciding import Checked, Wish, checked, settle, shared
+from daemon.jobs.matching.following import met
 from daemon.jobs.visit import Visit, visit
 from daemon.model import SyncState
 from daemon.store import audit, customers, events, links, matches, payers, records, sweeps, tenants
@@ -558,6 +560,81 @@ def test_a_payer_that_is_gone_waits_for_a_person_and_is_then_made_anew(
 
     assert {links.get(one.id).state for one in (first, second)} == {SyncState.SYNCED}
     assert payers.at(integration.id)[customer.id] != pushed
+
+
+def test_several_invoices_of_one_who_is_gone_ask_once(
+    house: House,
+    make: Builders,
+    integration: records.Integration,
+    account: PacedAccount,
+    customer: records.Customer,
+    pushed: str,
+) -> None:
+    account.retires(pushed)
+    waiting = [make.a_link(integration, customer) for _ in range(4)]
+
+    run_push(house, integration)
+
+    assert {links.get(one.id).fault_code for one in waiting} == {"WB-PAYER-GONE"}
+    assert types_of(customer).count("customer.payer_lost") == 1
+
+
+def test_what_a_person_said_meanwhile_is_not_undone_by_a_refusal_of_before(
+    house: House,
+    make: Builders,
+    integration: records.Integration,
+    account: PacedAccount,
+    customer: records.Customer,
+    pushed: str,
+) -> None:
+    account.retires(pushed)
+    heir = account.enrols("Subscriber 0001", email=OURS)
+    link = make.a_link(integration, customer)
+
+    def work(at: Visit) -> None:
+        (item,) = drafts(integration, [links.get(link.id)], at.now)
+        journal = at.book().invoice(item[1].reference, customer.reference, lambda: None)
+        house.store.write(
+            "test",
+            lambda: payers.note(
+                tenant_id=integration.tenant_id,
+                integration_id=integration.id,
+                customer_id=customer.id,
+                external_id=heir,
+                origin="preset",
+                now=at.now,
+                entropy=house.entropy,
+            ),
+        )
+        assert met(at, links.get(link.id), item[1], item[2], journal, Rejected("no", party="Memory")) is None
+
+    tally = visit(house, integration.id, "push", work)
+    assert tally is not None and tally.fault is None, tally
+    assert payers.at(integration.id) == {customer.id: heir}
+    assert matches.waiting(integration.id) == []
+
+
+def test_somebody_who_became_known_meanwhile_is_asked_for_no_more(
+    house: House, integration: records.Integration, account: PacedAccount, customer: records.Customer
+) -> None:
+    theirs = account.enrols("Subscriber 0001", email=OURS)
+    run(house, integration)
+    house.store.write(
+        "test",
+        lambda: payers.note(
+            tenant_id=integration.tenant_id,
+            integration_id=integration.id,
+            customer_id=customer.id,
+            external_id=theirs,
+            origin="found",
+            now=house.clock.now(),
+            entropy=house.entropy,
+        ),
+    )
+
+    run(house, integration)
+
+    assert matches.waiting(integration.id) == []
 
 
 def test_a_list_keeps_asking_for_who_was_lost(

@@ -26,7 +26,7 @@ from daemon.store.matches import Drawn
 
 PAGE = 1000
 """Of our own customers."""
-AT_ONCE = 100
+AT_ONCE = 50
 """Proposals in one transaction."""
 MOST_PAYERS = 500_000
 _SHOWN = 200
@@ -75,7 +75,7 @@ def match(visit: Visit, *, actor: str, country: str | None = None, told: Told = 
             matches.propose(integration, left, now=now, entropy=entropy)
 
         store.write("match.propose", work)
-    for names in _chunks(found.none):
+    for names in _chunks(_stale(integration, found)):
         store.write("match.none", lambda names=names: matches.withdraw(integration, names, now=now))  # type: ignore[misc]
     visit.tally.add("listed", len(found.payers))
     visit.tally.add("certain", len(found.of(Kind.CERTAIN)))
@@ -226,6 +226,14 @@ def _other(one: Candidate, there: Mapping[str, PayerSeen]) -> Document:
         "reasons": list(one.reasons),
         "shown": shown(there[one.payer]),
     }
+
+
+def _stale(integration: records.Integration, found: Survey) -> list[str]:
+    """Customers for whom somebody was proposed, and nobody is any more: nobody there is like them, they are
+    known by now, or they are billed elsewhere."""
+    drawn = {one.customer_id for one in found.drawn}
+    rows = matches.waiting(integration.id)
+    return [row.customer_id for row in rows if row.kind != matches.GONE and row.customer_id not in drawn]
 
 
 def _lost(integration: records.Integration, names: Iterable[str]) -> set[str]:

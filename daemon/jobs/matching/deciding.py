@@ -16,7 +16,7 @@ from daemon.jobs.matching.proofs import proof_of
 from daemon.store import customers, matches, payers, records
 from daemon.store.matches import CREATE, MATCH, Proposal
 
-AT_ONCE = 100
+AT_ONCE = 50
 SKIP = "skip"
 VERBS = f"{MATCH}, {MATCH}:ID, {CREATE} or {SKIP}"
 

@@ -159,23 +159,24 @@ def _move(
         matches.moved(
             visit.integration, link.customer_id, old, heir, label=visit.provider.label, now=visit.now
         )
-        links.ask_again(links.get(link.id), invoice.reference, now=visit.now)
+        links.refused_for_its_payer(link, invoice.reference, now=visit.now)
 
     visit.house.store.write("push.followed", work)
 
 
 def _lost(
     visit: Visit, link: records.Link, invoice: records.Invoice, journal: StoredJournal, seen: PayerSeen
-) -> PayerUndecided:
+) -> PayerUndecided | None:
+    """None where that was noted already, or a person said meanwhile who it is: the invoice goes out anew."""
     customer = customers.by_ids({link.customer_id})[link.customer_id]
     became = "is archived" if seen.state is PayerState.INACTIVE else "is no more"
     why = f"The customer {seen.ref} {became} at {visit.provider.label}"
     drawn = Drawn(customer.id, matches.GONE, "", reasons=[why])
     proof = proof_of(customer, drawn)
 
-    def work() -> None:
+    def work() -> bool:
         journal.write_results()
-        matches.lost(
+        was_known = matches.lost(
             visit.integration,
             customer,
             seen.ref,
@@ -184,11 +185,16 @@ def _lost(
             now=visit.now,
             entropy=visit.house.entropy,
         )
-        steps.reopen(visit.integration.id, invoice.reference, customer.reference)
-        steps.make_payer_anew(visit.integration.id, customer.reference)
+        if was_known:
+            steps.reopen(visit.integration.id, invoice.reference, customer.reference)
+            steps.make_payer_anew(visit.integration.id, customer.reference)
+        else:
+            links.refused_for_its_payer(link, invoice.reference, now=visit.now)
+        return was_known
 
-    visit.house.store.write("push.payer_lost", work)
-    return PayerUndecided("WB-PAYER-GONE", f"{why}: {_command(visit)}")
+    if visit.house.store.write("push.payer_lost", work):
+        return PayerUndecided("WB-PAYER-GONE", f"{why}: {_command(visit)}")
+    return None
 
 
 def _undecided(visit: Visit, row: matches.Proposal) -> PayerUndecided:
