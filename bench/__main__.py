@@ -1,4 +1,4 @@
-"""`python -m bench [--quick] [ROW …]`: rows are start, webhooks, push, pull, bill, providers."""
+"""`python -m bench [--quick] [ROW …]`: rows are start, webhooks, push, pull, bill, providers, pages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import bill, providers, pull, push, start, webhooks
+from bench import bill, pages, providers, pull, push, start, webhooks
 from daemon import log
 
 ROWS = {
@@ -18,6 +18,7 @@ ROWS = {
     "pull": pull.rows,
     "bill": bill.rows,
     "providers": providers.rows,
+    "pages": pages.rows,
 }
 
 

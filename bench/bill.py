@@ -35,7 +35,7 @@ def rows(quick: bool) -> Iterator[Figure]:
         assert (planned, made, more) == (count, count, 0)
         peak = peak_mib()
         with Stopwatch() as bare:
-            _bare(path, count)
+            bare_rows(path, count)
     yield Figure(
         f"bill {count:,} subscribers",
         f"{ours.seconds:.1f} s ({count / ours.seconds:.0f} a second), peak {peak:.0f} MiB",
@@ -90,7 +90,7 @@ def _items(count: int, today: date) -> Iterator[Item]:
         yield Item(n, n, {"customer": f"C-{n}", "plan": plan, "start": today.isoformat()})
 
 
-def _bare(path: Path, count: int) -> None:
+def bare_rows(path: Path, count: int) -> None:
     """As many rows of the same size in as many transactions, by sqlite3 alone."""
     db = sqlite3.connect(path / "bare.db", isolation_level=None)
     db.execute("PRAGMA journal_mode=WAL")

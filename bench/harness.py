@@ -106,6 +106,7 @@ def settings(path: Path, base_url: str) -> Settings:
         f'[daemon]\nstate_dir = "{path}"\nmin_free_disk = "1MiB"\n'
         f'[receiver]\nlisten = "127.0.0.1:0"\nper_minute = 1000000\nper_address = 1000\n'
         f'[monitoring]\nlisten = "127.0.0.1:0"\n'
+        f"[api]\nper_minute = 1000000\n"
         f'[providers.stripe]\nbase_url = "{base_url}"\ncalls_per_second = 1000\n'
     )
     return load(config, {})

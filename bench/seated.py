@@ -139,7 +139,7 @@ class World:
             if not waiting.exists():
                 break
             if integrations.due_for_push(self.clock.now()):
-                self._visit("push", push)
+                self.visit("push", push)
             else:
                 self.clock.move(30)
         wrong = Link.select().where(Link.state != SyncState.SYNCED.value)
@@ -153,10 +153,10 @@ class World:
         for _ in range(1000):
             if not integrations.due_for_pull(self.clock.now()):
                 return
-            self._visit("pull", pull)
+            self.visit("pull", pull)
         raise AssertionError("a poll comes to no end")
 
-    def _visit(self, job: str, work: Work) -> None:
+    def visit(self, job: str, work: Work) -> None:
         tally = visit(self.house, self.integration_id, job, work)
         assert tally is not None and tally.fault is None and tally.trouble is None, tally
 
@@ -179,6 +179,11 @@ class World:
             self.place.account_of(STRIPE_KEY).pay(ref)
         else:
             self.place.hands.pay(ref)
+
+    def seed(self, count: int) -> list[str]:
+        """So many open invoices of Stripe's own making; their ids."""
+        assert isinstance(self.place, StripeDouble)
+        return self.place.account_of(STRIPE_KEY).seed(count)
 
 
 @contextmanager

@@ -36,6 +36,7 @@ from daemon.store import (
     runs,
     secrets,
     sessions,
+    statistics,
     switching,
 )
 from daemon.store.database import said_plainly
@@ -220,13 +221,8 @@ def _destroy(house: House, integration_id: str, now: datetime) -> bool:
 def optimise(house: House, _now: datetime) -> Document:
     """Fresh statistics for the query planner (https://sqlite.org/pragma.html#pragma_optimize)."""
     if house.store.is_sqlite:
-        house.store.write("tidy.optimise", lambda: _run_pragmas(house, "analysis_limit=400", "optimize"))
+        house.store.write("tidy.optimise", lambda: statistics.refresh(house.store))
     return {}
-
-
-def _run_pragmas(house: House, *pragmas: str) -> None:
-    for pragma in pragmas:
-        house.store.db.execute_sql(f"PRAGMA {pragma}")
 
 
 def check_integrity(house: House, _now: datetime) -> Document:

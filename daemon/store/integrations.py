@@ -346,7 +346,7 @@ def count_by_state(ids: Sequence[str]) -> dict[str, dict[str, int]]:
     """Per integration: how many links are in each sync state."""
     counts: dict[str, dict[str, int]] = {integration_id: {} for integration_id in ids}
     query = (
-        Link.select(Link.integration_id, Link.state, pw.fn.COUNT(Link.id).alias("n"))
+        Link.select(Link.integration_id, Link.state, pw.fn.COUNT(pw.SQL("1")).alias("n"))
         .where(Link.integration_id.in_(list(ids)))
         .group_by(Link.integration_id, Link.state)
     )

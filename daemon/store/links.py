@@ -308,7 +308,7 @@ def postpone(ids: Sequence[str], until: datetime) -> None:
 
 
 def count_by_state(tenant_id: str | None = None) -> dict[str, int]:
-    query = Link.select(Link.state, pw.fn.COUNT(Link.id)).group_by(Link.state)
+    query = Link.select(Link.state, pw.fn.COUNT(pw.SQL("1"))).group_by(Link.state)
     if tenant_id is not None:
         query = query.where(Link.tenant_id == tenant_id)
     rows: Any = query.tuples()
@@ -318,7 +318,7 @@ def count_by_state(tenant_id: str | None = None) -> dict[str, int]:
 def count_followed(ids: Sequence[str]) -> dict[str, int]:
     """Per integration: how many links are read again and again."""
     query = (
-        Link.select(Link.integration_id, pw.fn.COUNT(Link.id))
+        Link.select(Link.integration_id, pw.fn.COUNT(pw.SQL("1")))
         .where(Link.integration_id.in_(list(ids)) & Link.next_pull_at.is_null(False))
         .group_by(Link.integration_id)
     )

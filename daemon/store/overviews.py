@@ -19,13 +19,13 @@ VISITS = ("push", "pull", "keepalive", "sweep")
 def count_open(tenant_id: str) -> int:
     """Invoices that are not settled."""
     where = (Invoice.tenant_id == tenant_id) & Invoice.payment_status.in_(UNSETTLED)
-    return int(Invoice.select(pw.fn.COUNT(Invoice.id)).where(where).scalar())
+    return int(Invoice.select(pw.fn.COUNT(pw.SQL("1"))).where(where).scalar())
 
 
 def unassigned(tenant_id: str) -> int:
     """Invoices that wait for an integration."""
     where = (Link.tenant_id == tenant_id) & (Link.state == SyncState.PENDING.value)
-    query = Link.select(pw.fn.COUNT(Link.id)).where(where & Link.integration_id.is_null())
+    query = Link.select(pw.fn.COUNT(pw.SQL("1"))).where(where & Link.integration_id.is_null())
     return int(query.scalar())
 
 
@@ -50,7 +50,7 @@ def open_of_all() -> dict[str, int]:
 
 
 def _by_tenant(table: Any, where: Any) -> dict[str, int]:
-    query = table.select(table.tenant_id, pw.fn.COUNT(table.id)).group_by(table.tenant_id)
+    query = table.select(table.tenant_id, pw.fn.COUNT(pw.SQL("1"))).group_by(table.tenant_id)
     rows: Any = (query.where(where) if where is not None else query).tuples()
     return dict(rows)
 
@@ -58,7 +58,7 @@ def _by_tenant(table: Any, where: Any) -> dict[str, int]:
 def count_due(integration_id: str, asked_at: datetime) -> int:
     """Invoices that were due to be sent to it then, and still are."""
     where = (Link.integration_id == integration_id) & (Link.next_push_at <= asked_at)
-    return int(Link.select(pw.fn.COUNT(Link.id)).where(where).scalar())
+    return int(Link.select(pw.fn.COUNT(pw.SQL("1"))).where(where).scalar())
 
 
 def runs_of(integration_id: str, *, limit: int) -> list[records.Run]:

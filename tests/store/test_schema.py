@@ -16,6 +16,7 @@ PARTIAL = {
     "app_client",
     "event_unstamped",
     "alert_open",
+    "link_faulted",
     "month_close_counts",
 }
 """Indexes with a WHERE, which a table cannot declare alike for both databases."""

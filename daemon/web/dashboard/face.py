@@ -26,7 +26,7 @@ from daemon.web.dashboard.addresses import ROOT, TENANTS, of_tenant
 from daemon.web.dashboard.entering import Door
 from daemon.web.dashboard.oidc import Oidc
 from daemon.web.dashboard.throttle import Throttle
-from daemon.web.dashboard.within import Crossings, Spot, page_of
+from daemon.web.dashboard.within import Crossings, Pictures, Spot, page_of
 from daemon.web.pages import Face, NavItem, Page, Visit, pages_app
 
 SPOTS: tuple[Spot, ...] = (
@@ -51,11 +51,11 @@ def dashboard_app(house: House) -> WSGI:
 def dashboard(house: House) -> Face:
     settings = house.settings.dashboard
     door = Door(Throttle(settings.wrong_per_minute, house.clock), Oidc(house))
-    crossings = Crossings()
+    crossings, pictures = Crossings(), Pictures(house.clock)
     pages: tuple[Page, ...] = (
         *door.pages(),
         *beginning.PAGES,
-        *(page_of(spot, crossings) for spot in SPOTS),
+        *(page_of(spot, crossings, pictures) for spot in SPOTS),
     )
     return Face(
         name=sessions.DASHBOARD,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from markupsafe import Markup
 
 from daemon.errors import NotFound
@@ -55,10 +57,11 @@ def one(desk: Desk) -> Answer:
 
 def charts(desk: Desk) -> Answer:
     """What was collected, and what is owed by age: a part of the overview, and a page of its own."""
-    return desk.view("charts", "Charts", part="charts", charts=[(name, drawn(desk, name)) for name in DRAWN])
+    drawn = [(name, desk.pictures.of(desk.tenant.id, name, partial(_drawn, desk, name))) for name in DRAWN]
+    return desk.view("charts", "Charts", part="charts", charts=drawn)
 
 
-def drawn(desk: Desk, name: str) -> list[Markup]:
+def _drawn(desk: Desk, name: str) -> list[Markup]:
     made = make(desk.house, desk.tenant, name.lower(), Wish())
     return [Markup(figure(chart)) for chart in made.charts]  # noqa: S704 - escaped where it is made
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from markupsafe import Markup
+
+from daemon.clock import Clock
 from daemon.errors import NotFound
 from daemon.house import House
 from daemon.store import audit, records, staff, tenants
@@ -20,6 +25,29 @@ from daemon.web.pages.rendering import Reader
 
 T = TypeVar("T")
 LIMIT = 50
+PICTURES_S, MOST_PICTURES = 60.0, 1000
+
+
+class Pictures:
+    """Charts of a tenant, drawn at most once a minute: they are sums over all of its payments."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[str, str], tuple[float, list[Markup]]] = OrderedDict()
+
+    def of(self, tenant_id: str, name: str, draw: Callable[[], list[Markup]]) -> list[Markup]:
+        key, now = (tenant_id, name), self._clock.monotonic()
+        with self._lock:
+            kept = self._kept.get(key)
+        if kept is not None and now - kept[0] < PICTURES_S:
+            return kept[1]
+        drawn = draw()
+        with self._lock:
+            self._kept[key] = (now, drawn)
+            if len(self._kept) > MOST_PICTURES:
+                self._kept.popitem(last=False)
+        return drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +57,7 @@ class Desk:
     visit: Visit
     staff: Staff
     tenant: records.Tenant
+    pictures: Pictures
 
     @property
     def house(self) -> House:
@@ -101,11 +130,11 @@ class Crossings:
         self._noted[key] = today
 
 
-def page_of(spot: Spot, crossings: Crossings) -> Page:
+def page_of(spot: Spot, crossings: Crossings, pictures: Pictures) -> Page:
     """Raises NotFound for every tenant that is not theirs, as for one that there is not."""
 
     def handle(visit: Visit) -> Answer:
-        desk = Desk(visit, who(visit), tenant_of(visit, visit.path["tenantId"]))
+        desk = Desk(visit, who(visit), tenant_of(visit, visit.path["tenantId"]), pictures)
         visit.tenant_row = desk.tenant
         visit.reader = Reader(visit.reader.locale, ZoneInfo(desk.tenant.zone))
         crossings.note(desk)
