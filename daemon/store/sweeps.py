@@ -100,6 +100,14 @@ def left_to_compare(
     return list(records.Link.select(where, order=order, limit=limit))
 
 
+def all_to_compare(
+    integration_id: str, *, closed_after: datetime, after: str, limit: int
+) -> list[records.Link]:
+    """As `left_to_compare`, compared or not: by id, from behind `after`."""
+    where = in_scope(integration_id, closed_after) & (Link.id > after)
+    return list(records.Link.select(where, order=Link.id, limit=limit))
+
+
 def in_scope(integration_id: str, closed_after: datetime) -> pw.Expression:
     closed = [status.value for status in CLOSED]
     meant = Invoice.select(Invoice.id).where(

@@ -11,7 +11,7 @@ import pytest
 
 from daemon.errors import BrakeApplied, Garbled
 from daemon.house import House
-from daemon.jobs.sweep import compare, due_for_sweep, sweep
+from daemon.jobs.sweep import compare, due_for_sweep, running, sweep
 from daemon.jobs.visit import Tally, Visit, visit
 from daemon.model import Asked, DocStatus, Limit, Observation, PaymentStatus
 from daemon.providers.memory import Memory
@@ -224,6 +224,24 @@ def test_what_the_provider_never_answers_is_told_and_proves_nothing(
     shop.kind = Memory
     swept(house, integration)
     assert differences.waiting() == []
+
+
+def test_a_dry_run_looks_at_all_however_many_there_are(
+    house: House,
+    make: Builders,
+    integration: records.Integration,
+    shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = pushed(make, house, integration, 5)
+    for link in made:
+        shop.accounts[integration.id].pays(str(link.external_id))
+    monkeypatch.setattr(running, "READS", 2)
+    found = []
+
+    visit(house, integration.id, "sweep.dry", lambda there: found.extend(compare(there)))
+
+    assert sorted(one.ref for one in found) == sorted(str(link.external_id) for link in made)
 
 
 # --- the brake ----------------------------------------------------------------------------------------

@@ -347,16 +347,25 @@ def _finish(run: _Sweeping) -> None:
 def compare(visit: Visit) -> list[Found]:
     """What a pass would find now; nothing is changed. Bad news is told as it was read, once."""
     run = _sweeping(visit, visit.now)
-    left = _left(run)
-    _look_up_payers(run, left)
-    by_ref = {link.external_id or "": link for link in left}
-    asked = [Asked(ref, link.pushed_at) for ref, link in by_ref.items()]
     found: list[Found] = []
-    for page in pages(visit, visit.provider.pull(asked)) if asked else ():
-        found += _told(run, by_ref, page)
+    for some in _all(visit):
+        _look_up_payers(run, some)
+        by_ref = {link.external_id or "": link for link in some}
+        asked = [Asked(ref, link.pushed_at) for ref, link in by_ref.items()]
+        for page in pages(visit, visit.provider.pull(asked)):
+            found += _told(run, by_ref, page)
     found += [one for page in found_in_listing(visit, _horizon(visit)) for one in page]
     visit.tally.counts.clear()  # such a run is not written down
     return found
+
+
+def _all(visit: Visit) -> Iterator[list[records.Link]]:
+    after = ""
+    while some := sweeps.all_to_compare(
+        visit.integration.id, closed_after=_horizon(visit), after=after, limit=READS
+    ):
+        yield some
+        after = some[-1].id
 
 
 def _told(run: _Sweeping, by_ref: dict[str, records.Link], page: Sequence[Observation]) -> Iterator[Found]:
