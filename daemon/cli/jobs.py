@@ -117,7 +117,11 @@ def _work(desk: Desk, verb: str, chosen: list[records.Integration], as_json: boo
     """Do it here or have it done; print what became of each, exit 1 where one ended with a fault."""
     if not chosen:
         output.note("No integration runs; wispbill integrations list shows why.")
-    told = _hasten(desk, verb, chosen) if daemon_runs(desk) else [_visit(desk, verb, row) for row in chosen]
+    if daemon_runs(desk):
+        told = _hasten(desk, verb, chosen)
+    else:
+        told = [_visit(desk, verb, row) for row in chosen]
+        restore_service(desk)
     if as_json:
         output.document({"job": verb, "integrations": told})
     else:
@@ -125,6 +129,17 @@ def _work(desk: Desk, verb: str, chosen: list[records.Integration], as_json: boo
             output.say(f"{shape['provider']} {shape['id']}: {sentence(shape)}")
     if any(shape["fault"] or shape["left"] for shape in told):
         raise typer.Exit(1)
+
+
+def restore_service(desk: Desk) -> None:
+    """Where no daemon does it: who was seen to have paid has service again at once. Nobody is cut off by a
+    command that reads."""
+    from daemon.jobs import enforce
+
+    if desk.settings.enforce.enabled:
+        counts = enforce.look_at_woken(desk.house, actor=desk.actor, cutting=False).counts
+        if counts.get("restored"):
+            output.note(f"Service restored: {counts['restored']}.")
 
 
 def sentence(shape: dict[str, Any]) -> str:

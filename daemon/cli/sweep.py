@@ -75,6 +75,8 @@ def _swept(desk: Desk, row: records.Integration) -> dict[str, Any]:
     desk.write("sweep.ask", lambda: sweeps.ask(row, desk.now))
     by_daemon = desk.settings.sweep.enabled and row.pull_status and jobs.daemon_runs(desk)
     shape = _hastened(desk, row) if by_daemon else _here(desk, row)
+    if not by_daemon and not jobs.daemon_runs(desk):
+        jobs.restore_service(desk)
     state = sweeps.of(row.id)
     waiting = differences.count_waiting([row.id])[row.id]
     return shape | {"to_settle": waiting, "proven_equal_at": state.proven_at if state else None}

@@ -124,13 +124,21 @@ def test_a_day_that_is_over_is_no_promise(wisp: Shell) -> None:
     assert "written like" in wisp.refused("customers", "promise", "C-1", "--until", "soon")
 
 
-def test_who_pays_is_restored_by_the_next_run(wisp: Shell) -> None:
+@pytest.mark.parametrize("verb", ["pull", "sweep"])
+def test_who_pays_is_restored_by_the_run_that_sees_the_money(wisp: Shell, verb: str) -> None:
     throttled(wisp)
     wisp.account.pay(ref(wisp))
     wisp.clock.wait(120)
-    wisp.ran("pull")
-    assert "restored 1" in wisp.ran("enforce").output
+    assert "Service restored: 1." in wisp.ran(verb).stderr
     assert wisp.json("customers", "show", "C-1")["serviceStatus"] == "active"
+
+
+def test_nobody_is_cut_off_by_a_command_that_reads(wisp: Shell) -> None:
+    run_on(wisp, "02", "06", "13")
+    wisp.ran("pull")
+    assert wisp.json("customers", "show", "C-1")["serviceStatus"] == "warned"
+    wisp.ran("enforce")
+    assert wisp.json("customers", "show", "C-1")["serviceStatus"] == "throttled"
 
 
 def test_the_verbs_do_not_go_together(wisp: Shell) -> None:

@@ -42,8 +42,9 @@ def enforce(house: House) -> None:
 # --- woken --------------------------------------------------------------------------------------------
 
 
-def look_at_woken(house: House, *, actor: str = DAEMON) -> Outcome:
-    """All who wait for a look, the longest waiting first. A look that breaks keeps no other back."""
+def look_at_woken(house: House, *, actor: str = DAEMON, cutting: bool = True) -> Outcome:
+    """All who wait for a look, the longest waiting first. A look that breaks keeps no other back. Unless
+    `cutting`, nobody is cut off by it; whoever may be is by the next hour's run."""
     started, total = house.clock.now(), Outcome()
     while not house.stop.is_set():
         waiting = service.waiting(house.clock.now(), BATCH)
@@ -53,17 +54,19 @@ def look_at_woken(house: House, *, actor: str = DAEMON) -> Outcome:
         for tenant_id, customer_id in waiting:
             by_tenant.setdefault(tenant_id, []).append(customer_id)
         for tenant_id, customer_ids in by_tenant.items():
-            total.take(_look_safely(house, tenant_id, customer_ids, actor))
+            total.take(_look_safely(house, tenant_id, customer_ids, actor, cutting=cutting))
             total.add("looked", len(customer_ids))
     if set(total.counts) - {"looked"}:
         _record(house, started, total.counts)
     return total
 
 
-def _look_safely(house: House, tenant_id: str, customer_ids: Sequence[str], actor: str) -> Outcome:
+def _look_safely(
+    house: House, tenant_id: str, customer_ids: Sequence[str], actor: str, *, cutting: bool
+) -> Outcome:
     """Where not even the tenant can be looked at, its customers wait a while, and others do not wait."""
     try:
-        return enforce_some(house, tenants.get(tenant_id), customer_ids, actor=actor)
+        return enforce_some(house, tenants.get(tenant_id), customer_ids, actor=actor, cutting=cutting)
     except (Stopping, StoreError):
         raise
     except Exception:
@@ -167,6 +170,7 @@ def enforce_some(
     *,
     actor: str = DAEMON,
     sweeping: bool = False,
+    cutting: bool = True,
 ) -> Outcome:
     """Better comes at once; who may be cut off is counted, and cut off unless that is too many. While
     everybody is looked at, who was paid for meanwhile goes first."""
@@ -179,7 +183,7 @@ def enforce_some(
         outcome.take(_look(house, ground, chunk, actor, cutting=False))
     if _brakes(house, ground, outcome):
         ground = ground_of(house, tenant)
-    for chunk in _chunks(list(dict.fromkeys(outcome.ready))):
+    for chunk in _chunks(list(dict.fromkeys(outcome.ready)) if cutting else ()):
         if house.stop.is_set():
             raise Stopping
         outcome.take(_look(house, ground, chunk, actor, cutting=True))
