@@ -14,6 +14,7 @@ from daemon.model.states import Duty
 from daemon.store import records, tables
 from daemon.store.recurring import Subscription
 from daemon.store.tables import Integration, Invoice, Link, Secret, Step
+from daemon.store.views import unsent
 
 CHUNK = 500
 
@@ -89,7 +90,7 @@ def stuck_steps(
 
 
 def waiting_at(integration_id: str) -> Waiting:
-    return _sum((Link.integration_id == integration_id) & Link.state.in_(WAITING))
+    return _sum((Link.integration_id == integration_id) & unsent() & Link.state.in_(WAITING))
 
 
 def parked_for(integration_id: str, codes: Sequence[str]) -> Waiting:
@@ -106,10 +107,9 @@ def stranded(tenant_id: str | None) -> list[tuple[str, Waiting]]:
         & Integration.removed_at.is_null()
         & (Integration.duty == Duty.SERVES.value)
     )
-    where = Link.tenant_id.in_(unassigned) & Link.tenant_id.not_in(served)
     if tenant_id is not None:
-        where &= Link.tenant_id == tenant_id
-    owners = sorted({row.tenant_id for row in Link.select(Link.tenant_id).where(where).distinct()})
+        unassigned = unassigned.where(Link.tenant_id == tenant_id)
+    owners = sorted({row.tenant_id for row in unassigned} - {row.tenant_id for row in served})
     found = ((x, _sum(Link.integration_id.is_null() & (Link.tenant_id == x))) for x in owners)
     return [(owner, waiting) for owner, waiting in found if waiting.count]
 

@@ -12,6 +12,8 @@ from daemon.store.database import Store
 
 PARTIAL = {
     "integration_account",
+    "link_unassigned",
+    "link_unsent",
     "hint_waiting",
     "app_client",
     "event_unstamped",
