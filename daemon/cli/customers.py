@@ -194,7 +194,7 @@ def _preset(desk: Any, customer: Any, external_id: str) -> None:
     serving = [
         row
         for row in integrations.listing(customer.tenant_id)
-        if row.state != "draining" and row.customer_id in (None, customer.id)
+        if row.duty == "serves" and row.customer_id in (None, customer.id)
     ]
     if not serving:
         raise InvalidInput("WB-CUSTOMER-NO-INTEGRATION", "connect an integration before a payer is preset")

@@ -72,6 +72,25 @@ ALL: tuple[Invariant, ...] = (
         ),
     ),
     Invariant(
+        "one integration serves a place",
+        asked(
+            "SELECT MIN(id), COUNT(*) FROM integration WHERE duty = 'serves' AND removed_at IS NULL "
+            "GROUP BY tenant_id, COALESCE(customer_id, '') HAVING COUNT(*) > 1",
+            "{} integrations would take the same invoices",
+        ),
+        LOOK,
+    ),
+    Invariant(
+        "a payment that was entered here has its receipt",
+        asked(
+            "SELECT p.invoice_id, p.external_id FROM payment p WHERE SUBSTR(p.external_id, 1, 5) = 'here:' "
+            "AND NOT EXISTS (SELECT 1 FROM receipt r WHERE r.id = SUBSTR(p.external_id, 6) "
+            "AND r.invoice_id = p.invoice_id AND r.amount_minor = p.amount_minor)",
+            "nobody entered {}",
+        ),
+        LOOK,
+    ),
+    Invariant(
         "a step belongs to an invoice or a customer",
         asked(
             "SELECT s.id, s.subject FROM step s WHERE "
