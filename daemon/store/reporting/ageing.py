@@ -51,17 +51,17 @@ def _grouped(owed: str, *, day: date, **values: object) -> Iterator[Owed]:
         yield Owed(customer_id, reference, name, currency, int(count), tuple(int(one) for one in sums))
 
 
-_DUE = "CASE WHEN l.provider_due_on > i.due_on THEN l.provider_due_on ELSE i.due_on END"
+DUE = "CASE WHEN l.provider_due_on > i.due_on THEN l.provider_due_on ELSE i.due_on END"
 """A day to which it was moved later at the provider counts."""
 
 _NOW = f"""
-SELECT i.customer_id, i.currency, i.due_minor AS due, {_DUE} AS due_on
+SELECT i.customer_id, i.currency, i.due_minor AS due, {DUE} AS due_on
 FROM invoice i LEFT JOIN link l ON l.invoice_id = i.id
 WHERE i.tenant_id = :tenant AND i.payment_status IN (:owing) AND i.due_minor > 0 AND i.issued_on <= :day
 """
 
 _THEN = f"""
-SELECT i.customer_id, i.currency, i.due, {_DUE} AS due_on
+SELECT i.customer_id, i.currency, i.due, {DUE} AS due_on
 FROM ({POSITIONS}) i LEFT JOIN link l ON l.invoice_id = i.invoice_id
 WHERE i.due > 0
 """

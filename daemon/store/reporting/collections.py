@@ -27,32 +27,30 @@ class Collected:
 def by_month(
     tenant_id: str, months: Sequence[tuple[str, datetime, datetime]], *, offset: int
 ) -> Iterator[Collected]:
-    """`months`: name, first moment, first moment after it, in the tenant's zone; `offset` is the zone's, in
-    microseconds."""
-    values: dict[str, object] = {"tenant": tenant_id, "offset": offset}
-    for n, (name, since, until) in enumerate(months):
-        values |= {f"m{n}": name, f"s{n}": since, f"u{n}": until}
-    table = " UNION ALL ".join(
-        f"SELECT CAST(:m{n} AS TEXT) AS month, CAST(:s{n} AS BIGINT) AS since, CAST(:u{n} AS BIGINT) AS until"
-        for n in range(len(months))
-    )
-    sql = _BY_MONTH.format(months=table)
-    for month, provider, method, currency, *counts in ask(sql, **values):
-        yield Collected(month, provider, method, currency, *(int(one) for one in counts))
+    """`months` without a gap: name, first moment, first moment after it, in the tenant's zone; `offset` is
+    the zone's, in microseconds."""
+    ends = {f"u{n}": until for n, (_name, _since, until) in enumerate(months)}
+    whens = " ".join(f"WHEN moment < :u{n} THEN {n}" for n in range(len(months)))
+    values = {"tenant": tenant_id, "offset": offset, "since": months[0][1], "until": months[-1][2]}
+    for place, provider, method, currency, *counts in ask(_BY_MONTH.format(whens=whens), **values, **ends):
+        yield Collected(months[int(place)][0], provider, method, currency, *(int(one) for one in counts))
 
 
 _BY_MONTH = f"""
-SELECT m.month, n.provider, f.method, f.currency,
+SELECT f.place, n.provider, f.method, f.currency,
        SUM(CASE WHEN f.kind IN ('payment', 'entered') THEN 1 ELSE 0 END),
        SUM(CASE WHEN f.kind IN ('payment', 'entered') THEN f.amount_minor ELSE 0 END),
        SUM(CASE WHEN f.kind = 'refund' THEN f.amount_minor
                 WHEN f.kind = 'reversal' AND f.reverses = 'refund' THEN -f.amount_minor ELSE 0 END),
        SUM(CASE WHEN f.kind = 'reversal' AND f.reverses = 'payment' THEN f.amount_minor ELSE 0 END)
-FROM ({COUNTED}) f
-JOIN ({{months}}) m ON f.moment >= m.since AND f.moment < m.until
+FROM (
+    SELECT c.*, CASE {{whens}} END AS place
+    FROM ({COUNTED}) c
+    WHERE c.moment >= :since AND c.moment < :until
+) f
 JOIN integration n ON n.id = f.integration_id
 WHERE f.kind IN ('payment', 'entered', 'refund')
    OR (f.kind = 'reversal' AND f.reverses IN ('payment', 'refund'))
-GROUP BY m.month, n.provider, f.method, f.currency
-ORDER BY m.month, f.currency, n.provider, f.method
+GROUP BY f.place, n.provider, f.method, f.currency
+ORDER BY f.place, f.currency, n.provider, f.method
 """
