@@ -149,6 +149,24 @@ def test_one_worker_claims_an_endpoint_and_a_dead_one_s_claim_is_freed(
     assert endpoints.claim(store, row.id, "here:1") is not None
 
 
+def test_a_claim_of_a_clock_that_was_set_back_keeps_nobody_out(
+    store: Store, safe: Safe, make: Builders, clock: FrozenClock
+) -> None:
+    row = an_endpoint(store, safe, make.a_tenant().id)
+    assert endpoints.claim(store, row.id, "daemon:1") is not None
+    clock.move(hours=-2)
+    assert endpoints.claim(store, row.id, "daemon:2") is not None
+
+
+def test_an_endpoint_that_was_paused_meanwhile_is_not_claimed(
+    store: Store, safe: Safe, make: Builders, clock: FrozenClock
+) -> None:
+    row = an_endpoint(store, safe, make.a_tenant().id)
+    paused = endpoints.EndpointState.PAUSED
+    store.write("test", lambda: endpoints.stop(row, paused, "x", actor="test", now=clock.now()))
+    assert endpoints.claim(store, row.id, "daemon:1") is None
+
+
 def test_two_sequencers_at_once_give_each_place_once(store: Store, make: Builders) -> None:
     tenant = make.a_tenant()
     for _ in range(300):
