@@ -187,33 +187,6 @@ def _show_one(row: Any, as_json: bool, sentence: str, shapes: Any) -> None:
 
 def _preset(desk: Any, customer: Any, external_id: str) -> None:
     """Inside a transaction: who the customer is at the tenant's integration, or at their own."""
-    from daemon.cli import given
-    from daemon.errors import InvalidInput
-    from daemon.store import audit, integrations, matches, payers
+    from daemon.jobs import presetting
 
-    serving = [
-        row
-        for row in integrations.listing(customer.tenant_id)
-        if row.duty == "serves" and row.customer_id in (None, customer.id)
-    ]
-    if not serving:
-        raise InvalidInput("WB-CUSTOMER-NO-INTEGRATION", "connect an integration before a payer is preset")
-    at = max(serving, key=lambda row: row.customer_id is not None)
-    payers.note(
-        tenant_id=customer.tenant_id,
-        integration_id=at.id,
-        customer_id=customer.id,
-        external_id=given.printable("payer", external_id, most=255),
-        origin="preset",
-        now=desk.now,
-        entropy=desk.house.entropy,
-    )
-    matches.answered(at.id, customer.id, external_id, actor=desk.actor, now=desk.now)
-    audit.append(
-        customer.tenant_id,
-        actor=desk.actor,
-        action="customer.payer_preset",
-        subject=customer.id,
-        data={"integration": at.id, "payer": external_id},
-        now=desk.now,
-    )
+    presetting.note(desk.house, customer, presetting.serving(customer), external_id, actor=desk.actor)

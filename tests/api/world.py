@@ -16,6 +16,7 @@ from daemon.web.api.endpoints import EndpointGiven, ResendGiven
 from daemon.web.api.entering import InvoicesGiven, NumberingGiven, SubscriptionsGiven
 from daemon.web.api.matches import DecisionsGiven
 from daemon.web.api.office import SettleGiven
+from daemon.web.api.payers import PayerGiven
 from daemon.web.api.plans import AdjustGiven, SkipGiven
 from daemon.web.api.portal import PortalSessionGiven
 from daemon.web.api.reports import CloseMonthGiven, ReopenMonthGiven
@@ -142,6 +143,7 @@ BODIES: Mapping[type[given.Given], dict[str, Any]] = {
     AdjustGiven: {"quantity": 2, "amount": "20.00", "tax": "0", "planPrice": False},
     ResendGiven: {"first": 1, "last": 2, "failed": False},
     PortalSessionGiven: {"page": "service"},
+    PayerGiven: {"payer": "cus_none"},
     SettleGiven: {"note": "agreed by phone"},
     NumberingGiven: {"format": "{year}-{counter:05d}", "next": 7},
     InvoicesGiven: {

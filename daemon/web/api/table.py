@@ -15,6 +15,7 @@ from daemon.web.api import (
     invoices,
     matches,
     office,
+    payers,
     plans,
     portal,
     reports,
@@ -40,5 +41,6 @@ ROUTES: tuple[Route, ...] = (
     *entering.ROUTES,
     *inbox.ROUTES,
     *office.ROUTES,
+    *payers.ROUTES,
     *access.ROUTES,
 )
