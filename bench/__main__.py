@@ -1,4 +1,4 @@
-"""`python -m bench [--quick] [ROW …]`: rows are start, webhooks, push, pull, bill, providers, pages."""
+"""`python -m bench [--quick] [ROW …]`: rows are start, webhooks, push, pull, bill, providers, pages, api."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import bill, pages, providers, pull, push, start, webhooks
+from bench import api, bill, pages, providers, pull, push, start, webhooks
 from daemon import log
 
 ROWS = {
@@ -19,6 +19,7 @@ ROWS = {
     "bill": bill.rows,
     "providers": providers.rows,
     "pages": pages.rows,
+    "api": api.rows,
 }
 
 
