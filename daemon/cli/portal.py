@@ -58,3 +58,30 @@ def link(
         output.note("[portal] enabled is false: nobody answers there.")
     elif not desk.house.settings.receiver.public_url:
         output.note("[receiver] public_url is not set: this address works on this machine alone.")
+
+
+@group.command("end")
+def end(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="CUSTOMER", help="Reference or id of the customer.")],
+    *,
+    tenant: output.Tenant = None,
+    as_json: output.Json = False,
+) -> None:
+    """Sign a customer out of every browser, and take back links that wait."""
+    from daemon.store import customers, portal_links, sessions
+
+    desk = desk_of(ctx)
+    desk.open()
+    person = customers.get(desk.tenant(tenant).id, name)
+
+    def work() -> tuple[int, int]:
+        rows = sessions.listing(person.tenant_id, sessions.PORTAL, customer_id=person.id, now=desk.now)
+        ended = sessions.end_all(rows, actor=desk.actor, now=desk.now)
+        return ended, portal_links.take_back(person, actor=desk.actor, now=desk.now)
+
+    ended, taken = desk.write("portal.end", work)
+    if as_json:
+        output.document({"sessions": ended, "links": taken})
+    else:
+        output.say(f"{ended} sessions ended, {taken} links taken back.")

@@ -78,6 +78,22 @@ def use(row: PortalLink, session_id: str, now: datetime) -> bool:
     return bool(Table.update(used_at=now, session_id=session_id).where(here).execute())
 
 
+def take_back(customer: records.Customer, *, actor: str, now: datetime) -> int:
+    """Inside a transaction: every link of this customer that waits to be opened is over."""
+    waiting = (Table.customer_id == customer.id) & Table.used_at.is_null() & (Table.expires_at > now)
+    count = int(Table.update(expires_at=now).where(waiting).execute())
+    if count:
+        audit.append(
+            customer.tenant_id,
+            actor=actor,
+            action="portal.links_taken_back",
+            subject=customer.id,
+            data={"count": count},
+            now=now,
+        )
+    return count
+
+
 def forget_old(now: datetime) -> int:
     """Inside a transaction."""
     return int(Table.delete().where(Table.expires_at <= now - KEPT).execute())

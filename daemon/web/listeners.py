@@ -60,13 +60,14 @@ def public_app(house: House, outcomes: Outcomes | None = None) -> WSGI:
 
 
 def _pages(house: House) -> list[tuple[str, WSGI]]:
-    """The faces that the settings enable, by the path that each stands under, and their static files."""
-    faces: list[tuple[str, WSGI]] = []
+    """The faces that the settings enable, by the path that each stands under, and the static files of every
+    page, a consent's too."""
+    faces: list[tuple[str, WSGI]] = [(assets.ROOT.rstrip("/"), assets.serve)]
     if house.settings.portal.enabled:
         faces.append((PORTAL, portal_app(house)))
     if house.settings.dashboard.enabled:
         faces.append((DASHBOARD, dashboard_app(house)))
-    return [*faces, (assets.ROOT.rstrip("/"), assets.serve)] if faces else []
+    return faces
 
 
 def nothing(_environ: Environ, start_response: Any) -> Iterable[bytes]:

@@ -7,8 +7,6 @@ but account names, which the provider gave. The code in the address is used up w
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from daemon.errors import CATALOGUE, InvalidInput, Stopping, WispbillError
 from daemon.house import House
 from daemon.web.access import WSGI, Environ, logged
 from daemon.web.limits import Budget, client_of
+from daemon.web.pages import assets
 from daemon.web.portal.addresses import SETUP
 
 ROOT = "/oauth/"
@@ -34,20 +33,14 @@ MOST_QUERY = 8192
 MOST_FORM = 4096
 _PATH = re.compile(r"/oauth/callback/([a-z][a-z0-9_]{0,39})")
 _FIELDS = ("state", "account")
+SHEETS = ("pico.min.css", "wispbill.css")
 
-STYLE = (
-    "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:12vh auto;padding:0 1.2rem;"
-    "color:#1d2530;background:#fff}h1{font-size:1.5rem}label{display:block;padding:.5rem 0}"
-    "button{font:inherit;padding:.6rem 1.4rem;margin-top:1rem}small{color:#5a6675}"
-    "@media(prefers-color-scheme:dark){body{color:#e8ecf1;background:#161b22}small{color:#9aa6b5}}"
-)
-_DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 HEADERS = [
     ("Content-Type", "text/html; charset=utf-8"),
     (
         "Content-Security-Policy",
-        f"default-src 'none'; style-src 'sha256-{_DIGEST}'; form-action 'self'; frame-ancestors 'none'; "
-        "base-uri 'none'",
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'",
     ),
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
@@ -67,11 +60,14 @@ class Page:
     more: tuple[tuple[str, str], ...] = ()
 
     def html(self) -> bytes:
+        sheets = "".join(f'<link rel="stylesheet" href="{assets.address(name)}">' for name in SHEETS)
         return (
             '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width,initial-scale=1">'
-            f"<title>{escape(self.title)}</title><style>{STYLE}</style></head>"
-            f"<body><h1>{escape(self.title)}</h1>{self.body}</body></html>"
+            '<meta name="color-scheme" content="light dark">'
+            f"<title>{escape(self.title)}</title>{sheets}</head>"
+            '<body><main class="wide"><section class="card">'
+            f"<h1>{escape(self.title)}</h1>{self.body}</section></main></body></html>"
         ).encode()
 
 
@@ -174,8 +170,8 @@ def _done(house: House, outcome: Connected) -> Page:
 
 def _choice(provider: str, outcome: Choice) -> Page:
     options = "".join(
-        f'<label><input type="radio" name="account" value="{escape(one.account_id)}" required> '
-        f"{escape(one.name)}</label>"
+        f'<label class="check"><input type="radio" name="account" value="{escape(one.account_id)}" required>'
+        f"<span>{escape(one.name)}</span></label>"
         for one in outcome.accounts
     )
     return Page(

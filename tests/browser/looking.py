@@ -14,6 +14,7 @@ def accessible(page: Page) -> None:
     """By axe's own count."""
     from axe_playwright_python.sync_playwright import Axe
 
+    page.wait_for_load_state()
     found = Axe().run(page).response["violations"]
     serious = [
         f"{one['id']}: {one['help']}: {[node['html'][:120] for node in one['nodes'][:3]]}"
@@ -25,5 +26,6 @@ def accessible(page: Page) -> None:
 
 def fits(page: Page) -> None:
     """No page is wider than the screen."""
+    page.wait_for_load_state()
     over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert over <= 0, f"{page.url} is {over} pixels too wide"

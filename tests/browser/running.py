@@ -25,6 +25,7 @@ from daemon.jobs.push import push
 from daemon.jobs.visit import visit
 from daemon.model import AccountInfo, Mode
 from daemon.money import Money
+from daemon.sandbox.deliverer import Forward
 from daemon.sandbox.double import BaseDouble
 from daemon.sandbox.faults import Faults
 from daemon.sandbox.seats import SEATED, Ground
@@ -38,6 +39,8 @@ from daemon.web.listeners import build_web
 from daemon.web.portal import addresses
 
 CURRENCY = "USD"
+PUBLIC_URL = "https://wispbill.example"
+"""Where webhooks are addressed to; the sandboxes play the part of the proxy that leads here."""
 
 
 @dataclass
@@ -181,7 +184,7 @@ class Running:
                 entropy=self.house.entropy,
             ),
         )
-        return addresses.link(self.house, token)
+        return self.url + addresses.link(self.house, token).removeprefix(PUBLIC_URL)
 
     def close(self) -> None:
         for server in self.servers:
@@ -197,13 +200,15 @@ def run(folder: Path, *providers: str) -> Running:
     url = f"http://127.0.0.1:{port}"
     clock, entropy = SystemClock(), SystemEntropy()
     ground = Ground(clock, entropy, Faults(), demo=True, currency=CURRENCY, rates=False)
-    stands = put_up(providers or SEATED, ground, Ports(threads=8), public_url=url)
+    forward = Forward(PUBLIC_URL, url)
+    stands = put_up(providers or SEATED, ground, Ports(threads=8), public_url=url, forward=forward)
     for stand in stands:
         if isinstance(stand.seat.double, BaseDouble):
             stand.seat.double.outbox.retry_after_s = ()
     environ = {
         "WISPBILL_DAEMON__STATE_DIR": str(folder),
         "WISPBILL_RECEIVER__LISTEN": f"127.0.0.1:{port}",
+        "WISPBILL_RECEIVER__PUBLIC_URL": PUBLIC_URL,
         "WISPBILL_RECEIVER__PER_ADDRESS": "200",
         "WISPBILL_PORTAL__PER_MINUTE": "5000",
         "WISPBILL_MONITORING__ENABLED": "false",

@@ -90,6 +90,22 @@ def test_keys_are_refused_then_accepted(page: Page, all_six: Running, provider: 
     row = saved(page, all_six, customer)
 
     assert (row.provider, row.account_id, row.state) == (provider, seat.account_id, "active")
+    if provider == "square":
+        proven(page, row)
+
+
+def proven(page: Page, row: records.Integration) -> None:
+    """Square's test delivery comes, verifies, and its time is shown."""
+    assert page.get_by_text("Registered by us.").is_visible()
+    assert row.webhook_url and page.get_by_text(row.webhook_url).is_visible()
+    page.get_by_role("button", name="Send a test delivery").click()
+    page.get_by_text("A test delivery was asked for.").wait_for()
+    for _ in range(50):
+        if integrations.get(None, row.id).webhook_seen_at is not None:
+            break
+        page.wait_for_timeout(100)
+    page.reload()
+    assert not page.get_by_text("none yet").is_visible()
 
 
 def _spoiled(value: object) -> str:
@@ -113,7 +129,7 @@ def test_consent_leads_there_and_back_into_the_portal(page: Page, all_six: Runni
     consented(page)
     page.get_by_role("link", name="Go on in your account").click()
 
-    assert page.url == f"{all_six.url}{SETUP}"
+    page.wait_for_url(f"{all_six.url}{SETUP}")
     fits(page)
     accessible(page)
     row = integrations.at_place(customer.tenant_id, customer.id)

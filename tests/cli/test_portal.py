@@ -32,3 +32,15 @@ def test_a_page_or_a_customer_that_is_none_is_refused(shell: Shell) -> None:
 
     assert "page" in shell.run("portal", "link", "C-1", "--page", "money").stderr
     assert "C-9" in shell.run("portal", "link", "C-9").stderr
+
+
+def test_the_office_signs_a_customer_out_everywhere(shell: Shell) -> None:
+    shell.a_tenant()
+    shell.a_customer()
+    shell.ran("portal", "link", "C-1")
+    shell.ran("portal", "link", "C-1")
+
+    assert shell.json("portal", "end", "C-1") == {"sessions": 0, "links": 2}
+    assert "0 sessions ended, 0 links taken back." in shell.ran("portal", "end", "C-1").stdout
+    actions = [one["action"] for one in shell.json("audit", "list")["audit"]]
+    assert "portal.links_taken_back" in actions

@@ -120,6 +120,19 @@ def test_a_link_is_used_once_and_in_time(store: Store, make: Builders, clock: Fr
     assert not store.write("test", lambda: portal_links.use(late, "wbw_3", now))
 
 
+def test_links_that_wait_are_taken_back(store: Store, make: Builders, clock: FrozenClock) -> None:
+    customer, other = make.a_customer(), make.a_customer()
+    (mine, _), (theirs, token) = a_link(store, customer), a_link(store, other)
+
+    def work() -> int:
+        return portal_links.take_back(customer, actor="test", now=clock.now())
+
+    assert (store.write("test", work), store.write("test", work)) == (1, 0)
+    assert not store.write("test", lambda: portal_links.use(mine, "wbw_1", clock.now()))
+    found = portal_links.find(token)
+    assert found is not None and found.is_open(clock.now()) and found.id == theirs.id
+
+
 def test_old_ones_are_forgotten(store: Store, make: Builders, clock: FrozenClock) -> None:
     customer = make.a_customer()
     begun(store, customer)
