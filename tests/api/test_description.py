@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
@@ -132,3 +133,12 @@ def test_the_page_shows_all_of_it_without_a_script_or_anything_from_elsewhere(of
     style = office._answered(office._environ("GET", "/api/docs/style.css", None, None))
     assert (style.status, style.headers["content-type"]) == (200, "text/css; charset=utf-8")
     assert b"url(" not in style.body
+
+
+def test_every_address_that_the_page_about_it_names_is_one() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    known = {re.sub(r"\{\w+\}", "{}", path) for path in DOCUMENT["paths"]}
+    known |= {"/api/docs", "/api/openapi.json"}
+    named = {path.rstrip(".,") for path in re.findall(r"`(?:[A-Z]+ )?(/api/[^`?\s]+)", page)}
+    assert {path for path in named if re.sub(r"\{\w+\}", "{}", path) not in known} == set()
+    assert len(named) > 20
