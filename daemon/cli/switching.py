@@ -198,3 +198,5 @@ def _print(made: Plan, dry_run: bool, as_json: bool) -> None:
         output.say(
             f"Until something is sent there: wispbill integrations switch {made.old.id} --undo takes it back."
         )
+        if made.old.webhook_id and not made.new.webhook_id:
+            output.note(f"Its webhook is not registered yet: wispbill integrations webhook {made.new.id}")

@@ -19,7 +19,7 @@ from daemon.model import IntegrationState, InvoiceDraft, Mode
 from daemon.model.states import Duty
 from daemon.money import Money
 from daemon.providers.base import Provider
-from daemon.store import billing, integrations, records, switching
+from daemon.store import billing, integrations, meta, records, switching
 from daemon.store.switching import Lot, Pile
 
 S = IntegrationState
@@ -146,7 +146,16 @@ def _elsewhere(old: records.Integration, new: records.Integration) -> str:
     return f"{new.id} is not of the same customer"
 
 
+def _insist_on_known() -> None:
+    """Raises InvalidInput after a restore: what nothing was sent of, by these rows, may be somewhere."""
+    if meta.get(meta.RECOVERY) is not None:
+        raise InvalidInput(
+            CODE, "the database was restored, and is not known to be complete: wispbill recovery show"
+        )
+
+
 def _insist_on_old(old: records.Integration) -> None:
+    _insist_on_known()
     if old.duty == Duty.SERVES and old.state != S.REMOVED:
         return
     words = {Duty.STANDS_BY: "stands by; it is not in use", Duty.LEAVES: "is on its way out already"}
@@ -265,6 +274,7 @@ def undo(
         integrations.hold(old.id)
         current = integrations.get(old.tenant_id, old.id)
         check(current)
+        _insist_on_known()
         new = _successor(current)
         integrations.hold(new.id)
         now = house.clock.now()

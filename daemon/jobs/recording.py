@@ -20,7 +20,7 @@ from daemon.errors import (
 from daemon.jobs.visit import Visit, is_over
 from daemon.model import Observation
 from daemon.policy import retry_at
-from daemon.reconcile import decide
+from daemon.reconcile import decide, effective
 from daemon.store import changes, events, invoices, receipts, records
 from daemon.store.journal import Book, StoredJournal
 from daemon.store.receipts import Receipt, ReceiptState
@@ -31,8 +31,11 @@ log = structlog.get_logger()
 
 
 def record(visit: Visit) -> None:
-    """All that are due at this integration; raises what ends the whole run."""
+    """All that are due at this integration; raises what ends the whole run. After a restore nothing is
+    recorded until the invoices were read: it may be there already."""
     house = visit.house
+    if visit.recovery:
+        return
     due = receipts.due(visit.integration.id, visit.now, limit=BATCH)
     book = visit.book() if due else None
     for receipt, link in due:
@@ -46,6 +49,10 @@ def _record(visit: Visit, book: Book, receipt: Receipt, link: records.Link) -> N
     invoice = invoices.get(link.tenant_id, link.invoice_id)
     journal = book.payment(invoice.reference, receipt.place)
     try:
+        if not journal.is_begun and not _counts(receipt, link):
+            raise StepStuck(
+                "WB-PAYMENT", "as much came in there since it was entered, before it was recorded"
+            )
         if not visit.provider.can.record_payment:
             raise Unsupported(f"{visit.provider.label} cannot record a payment through its API")
         seen = visit.provider.record_payment(str(link.external_id), receipt.amount, _words(receipt), journal)
@@ -55,6 +62,12 @@ def _record(visit: Visit, book: Book, receipt: Receipt, link: records.Link) -> N
         _fell_short(visit, journal, receipt, link, error)
     else:
         _recorded(visit, journal, receipt, link, seen)
+
+
+def _counts(receipt: Receipt, link: records.Link) -> bool:
+    """Whether it has not given way to what the provider counts."""
+    known = changes.subjects([link])[link.id].known
+    return any(fact.external_id == receipt.external_id for fact in effective(known.facts))
 
 
 def _words(receipt: Receipt) -> str:

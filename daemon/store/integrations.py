@@ -37,7 +37,7 @@ def add(
 ) -> records.Integration:
     """Inside a transaction. Raises InvalidInput where the account is connected already, or where the
     tenant (or this customer) has an integration that serves. `beside` that one it stands by, until the
-    two are switched."""
+    two are switched, with its sync settings."""
     duty = Duty.SERVES if beside is None else Duty.STANDS_BY
     _refuse_second(tenant_id, customer_id, duty)
     if account is not None and account.account_id:
@@ -54,9 +54,9 @@ def add(
         account_id=(account.account_id or None) if account else None,
         account_name=account.name if account else None,
         settings=settings,
-        create_automatically=True,
-        pull_status=True,
-        pace=pace,
+        create_automatically=beside.create_automatically if beside else True,
+        pull_status=beside.pull_status if beside else True,
+        pace=beside.pace if beside else pace,
         approved=customer_id is None,
         base_url=base_url,
         next_poll_at=now,

@@ -130,6 +130,11 @@ class StoredJournal:
         self._payer = payer
         self._unwritten: list[tuple[str, Row]] = []
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything of it was ever sent."""
+        return any(row.state is not StepState.NEW for row in self._book.steps(self.subject).values())
+
     def payer(self, reference: str) -> StoredJournal:
         """Its results are written with the next mark of this invoice: until then the other invoices of
         the payer know them from the book, and after a crash from the step's mark."""

@@ -141,8 +141,9 @@ def _ripe(now: datetime) -> Any:
 
 
 def is_awaited(integration_id: str) -> bool:
-    """Whether one is still to be recorded there."""
-    at = Link.select(Link.invoice_id).where(Link.integration_id == integration_id)
+    """Whether one is still to be recorded there, on an invoice that is there or on its way."""
+    goes = Link.pushed_at.is_null(False) | Link.next_push_at.is_null(False)
+    at = Link.select(Link.invoice_id).where((Link.integration_id == integration_id) & goes)
     return bool(
         Table.select(Table.id).where((Table.state == R.WAITING.value) & Table.invoice_id.in_(at)).exists()
     )

@@ -9,13 +9,24 @@ import pytest
 
 from daemon.errors import InvalidInput
 from daemon.house import House
+from daemon.jobs import exceptions, wishes
 from daemon.jobs import receipts as entering
-from daemon.jobs import wishes
 from daemon.jobs.receipts import Given
 from daemon.jobs.tidy import destroy_secrets
 from daemon.model import FactKind, IntegrationState
 from daemon.providers.memory import Memory
-from daemon.store import audit, changes, events, integrations, invariants, invoices, links, receipts, records
+from daemon.store import (
+    audit,
+    changes,
+    events,
+    integrations,
+    invariants,
+    invoices,
+    links,
+    meta,
+    receipts,
+    records,
+)
 from daemon.store.receipts import Receipt
 from tests.builders import Builders, eur
 from tests.dunning import Wisp
@@ -236,6 +247,35 @@ def test_while_a_part_is_not_settled_with_the_provider_nobody_is_cut_off(
     wisp.write(lambda: receipts.settle(receipt, note="closed there", actor=ACTOR, now=wisp.house.clock.now()))
     wisp.days("2026-04-13", "2026-04-30")
     assert wisp.status(link) == "suspended"
+
+
+def test_what_came_in_there_before_it_was_recorded_is_not_recorded_besides(wisp: Wisp) -> None:
+    """By card, or by somebody's hand: a person looks."""
+    link = wisp.an_invoice()
+    receipt = pays(wisp, link)
+    wisp.account.pays(links.get(link.id).external_id or "")
+    wisp.shop.clock.move(minutes=5)
+    wisp.reads()
+
+    push_all_due(wisp.house)
+
+    assert (state_of(receipt), in_the_books(wisp, link)) == ("here", 4500)
+    assert stands(link) == ("paid", 4500, 0)
+    [matter] = exceptions.gather(None)
+    assert "if both were paid, refund one of them" in matter.sentence
+
+
+def test_after_a_restore_nothing_is_recorded_before_it_was_looked_at(wisp: Wisp) -> None:
+    link = wisp.an_invoice()
+    receipt = pays(wisp, link)
+    wisp.write(lambda: meta.put(meta.RECOVERY, "2026-03-01"))
+
+    push_all_due(wisp.house)
+    assert (state_of(receipt), in_the_books(wisp, link)) == ("waiting", 0)
+    wisp.write(lambda: meta.drop(meta.RECOVERY))
+    push_all_due(wisp.house)
+
+    assert (state_of(receipt), in_the_books(wisp, link)) == ("recorded", 4500)
 
 
 # --- what is refused ----------------------------------------------------------------------------------
