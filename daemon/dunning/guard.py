@@ -15,8 +15,9 @@ class Obstacle:
     ask: bool = False
 
 
-READ = "read"
-"""Only a read is wanting."""
+READ, HINT = "read", "hint"
+QUIET = (READ, HINT)
+"""Only a read is wanting, which the daemon sees to: no news, and nothing for a person."""
 
 _UNSURE = {
     PaymentStatus.IN_FLIGHT: ("in_flight", "money for it is on its way from the bank"),
@@ -57,7 +58,7 @@ def _unclear(view: View) -> Obstacle | None:
     if view.doc_status not in (DocStatus.OPEN, DocStatus.UNKNOWN, None):
         return Obstacle("document", f"the provider's document is {view.doc_status.value}")
     if view.hinted:
-        return Obstacle("hint", "something points at it that was not looked at yet", ask=True)
+        return Obstacle(HINT, "something points at it that was not looked at yet", ask=True)
     return None
 
 

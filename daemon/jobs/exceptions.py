@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
+from daemon.dunning import QUIET
 from daemon.errors import CATALOGUE, InvalidInput
 from daemon.jobs.remedies import giving_again, settling
 from daemon.model import RUNNING, DocStatus, IntegrationState, StepState
@@ -277,8 +278,9 @@ def _at(
 
 
 def _held(tenant_id: str | None) -> Iterator[Matter]:
-    """Cut-offs that are not made; and invoices that no integration takes."""
-    held = service.held(tenant_id)
+    """Cut-offs that are not made, but for those that merely wait to be read; and invoices that no integration
+    takes."""
+    held = [row for row in service.held(tenant_id) if row.code not in QUIET]
     about = invoices.by_ids([row.invoice_id for row in held])
     for row in held:
         if row.invoice_id in about:

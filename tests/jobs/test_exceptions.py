@@ -8,7 +8,7 @@ from daemon.house import House
 from daemon.jobs.exceptions import Group, Matter, gather
 from daemon.jobs.pull import release_brake
 from daemon.model import IntegrationState
-from daemon.store import integrations, invoices, links, matches, records, tenants
+from daemon.store import integrations, invoices, links, matches, records, service, tenants
 from daemon.store.tables import Link, Secret, Step, Subscription, database
 from tests.builders import Builders, invoice_of
 from tests.fakes import FrozenClock, Shop
@@ -164,6 +164,20 @@ def test_a_subscription_that_is_held_is_one(
     found = one(Group.BILLING)
 
     assert (found.customer_id, "too long ago" in found.sentence) == (customer.id, True)
+
+
+@pytest.mark.parametrize("code", ["read", "hint"])
+def test_a_cut_off_that_merely_waits_to_be_read_is_none(
+    house: House, make: Builders, integration: records.Integration, code: str
+) -> None:
+    link = make.a_link(integration)
+    run_push(house, integration)
+    row = service.Held(
+        link.customer_id, link.tenant_id, link.invoice_id, "suspended", code, "it is asked", house.clock.now()
+    )
+    house.store.write("test", lambda: service.hold_cutoff(link.tenant_id, row))
+
+    assert gather(None) == []
 
 
 def test_a_cut_off_that_is_held_is_one(

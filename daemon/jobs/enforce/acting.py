@@ -7,16 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from daemon.clock import to_micros
-from daemon.dunning import Debt, Person, Verdict, decide
+from daemon.dunning import QUIET, Debt, Person, Verdict, decide
 from daemon.house import House
 from daemon.jobs.enforce import braking
 from daemon.jobs.enforce.gathering import ASKED_BY, Gathered, Ground, braked, gather
 from daemon.model import Hint
 from daemon.model.dunning import ServiceStatus
 from daemon.store import events, hints, service
-
-QUIET = ("read", "hint")
-"""A cut-off that merely waits for its read is no news."""
 
 PLANNED = ("planned", "it is counted before it is made")
 

@@ -9,11 +9,11 @@ from functools import partial
 
 import structlog
 
-from daemon.dunning import Verdict, decide
+from daemon.dunning import QUIET, Verdict, decide
 from daemon.errors import Stopping, StoreError
 from daemon.house import House
 from daemon.jobs.enforce import braking
-from daemon.jobs.enforce.acting import QUIET, Outcome, look
+from daemon.jobs.enforce.acting import Outcome, look
 from daemon.jobs.enforce.gathering import Ground, gather, ground_of
 from daemon.model import Document
 from daemon.store import audit, customers, events, records, runs, service, tenants
