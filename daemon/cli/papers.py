@@ -31,7 +31,7 @@ def pdf(
         typer.Option("--out", "-o", help="A file, or - for standard output. Default: NUMBER.pdf."),
     ] = None,
 ) -> None:
-    """Write the invoice as PDF: the provider's own where it prints one, else ours."""
+    """Write the invoice as PDF. It is the provider's own where it prints one, else ours."""
     from daemon.jobs.papers import paper_of
     from daemon.store import invoices
 
@@ -72,7 +72,7 @@ def letterhead(
     ] = None,
     as_json: output.Json = False,
 ) -> None:
-    """Show or change what stands on a tenant's own invoices; what is not named stays."""
+    """Show or change what stands on our invoices. What is not named stays."""
     from dataclasses import replace
 
     from daemon.model.letterhead import Letterhead

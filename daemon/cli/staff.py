@@ -54,7 +54,7 @@ def add(
     tenant: output.Tenant = None,
     as_json: output.Json = False,
 ) -> None:
-    """Add a member of staff, who may sign in at the dashboard with this password."""
+    """Add a member of staff. They sign in at the dashboard with this password."""
     from daemon.cli import given
     from daemon.store import staff
     from daemon.store.tokens import Role
