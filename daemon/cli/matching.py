@@ -77,8 +77,9 @@ def match(
     shown = [_shape(found, one) for one in _waiting(desk, row, found, dry_run=dry_run)]
     if csv_path is not None:
         matchfile.write(csv_path, shown)
-    _print(row, found, shown, as_json, dry_run=dry_run, path=csv_path)
-    if not dry_run and (ask if ask is not None else _is_terminal() and csv_path is None and not as_json):
+    asks = not dry_run and (ask if ask is not None else _is_terminal() and csv_path is None and not as_json)
+    _print(row, found, shown, as_json, dry_run=dry_run, path=csv_path, table=csv_path is None and not asks)
+    if asks:
         _ask(desk, row, found)
 
 
@@ -147,7 +148,8 @@ def _open(desk: Desk, row: records.Integration, found: Survey) -> list[Proposal]
     from daemon.store import matches
 
     with desk.house.store.session():
-        return [one for one in matches.waiting(row.id) if one.customer_id in found.customers]
+        rows = [one for one in matches.waiting(row.id) if one.customer_id in found.customers]
+    return sorted(rows, key=lambda one: (-one.score, found.customers[one.customer_id].reference))
 
 
 # --- shown --------------------------------------------------------------------------------------------
@@ -186,6 +188,7 @@ def _print(
     *,
     dry_run: bool,
     path: Path | None,
+    table: bool,
 ) -> None:
     certain = sum(one.kind == "certain" for one in found.drawn)
     told = {
@@ -200,7 +203,7 @@ def _print(
     if as_json:
         output.document(told | {"dry_run": dry_run, "csv": path and str(path), "proposals": list(shown)})
         return
-    if path is None:
+    if table:
         output.listing("proposals", shown, COLUMNS, as_json=False, empty="Nobody is left to decide about.")
     output.note(
         f"{told['payers']} customers at {row.provider}; of yours {told['known']} were known there, "
@@ -274,7 +277,10 @@ def _ask(desk: Desk, row: records.Integration, found: Survey) -> None:
             if not _answered(desk, row, found, one, list(choices)):
                 break
     left = len(_open(desk, row, found))
-    output.note(f"{left} are left to decide; wispbill customers match {row.id} goes on.")
+    if left:
+        output.note(f"{left} are left to decide; wispbill customers match {row.id} goes on.")
+    else:
+        output.note("Nobody is left to decide about.")
 
 
 def _line(shape: dict[str, Any]) -> str:
@@ -287,9 +293,13 @@ def _choices(one: Proposal) -> dict[str, str]:
     first = {one.external_id: (one.shown, one.score, one.reasons)} if one.external_id else {}
     others = {str(x["payer"]): (x["shown"], x["score"], x["reasons"]) for x in one.others}
     return {
-        ref: "  ".join([ref, *shown.values(), f"{score}: {', '.join(reasons)}"])
+        ref: "  ".join([ref, *_facts(shown), f"{score}: {', '.join(reasons)}"])
         for ref, (shown, score, reasons) in (first | others).items()
     }
+
+
+def _facts(shown: dict[str, Any]) -> list[str]:
+    return [shown[name] for name in ("name", "email", "phone", "address") if name in shown]
 
 
 def _answered(

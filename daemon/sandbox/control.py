@@ -38,6 +38,9 @@ VERBS = frozenset(
         "delete",
         "edit",
         "strangers",
+        "enrol",
+        "retire",
+        "merge",
     }
 )
 _MAX_BODY = 64 * 1024
@@ -168,7 +171,8 @@ class ControlApp:
         return {"pending": faults.pending, "latency_s": faults.latency_s}
 
 
-_TEXTS, _AMOUNTS = ("ref", "number"), ("amount", "total")
+_TEXTS = ("ref", "number", "name", "email", "phone", "reference", "payer", "into")
+_AMOUNTS = ("amount", "total")
 
 
 def _checked(given: Doc) -> Doc:

@@ -70,6 +70,19 @@ def standing(control: httpx.Client, ref: str) -> dict[str, Any]:
 # --- the control --------------------------------------------------------------------------------------
 
 
+def test_the_office_makes_and_unmakes_customers_by_the_control(stand: Stand, control: httpx.Client) -> None:
+    account, told = stand.seat.hands.id, {"name": "Subscriber 0009", "email": "subscriber0009@example.com"}
+    made = control.post(f"/{account}/enrol", json=told)
+    if stand.seat.provider in ("paypal", "custom_webhook"):
+        assert (made.status_code, "nobody can do that" in made.text) == (400, True)
+        return
+
+    retired = control.post(f"/{account}/retire", json={"payer": made.json()["id"]})
+
+    assert (made.status_code, retired.status_code) == (200, 200)
+    assert control.post(f"/{account}/enrol", json={"name": 9}).status_code == 400
+
+
 def test_a_payment_by_the_control_stands_in_the_books(stand: Stand, control: httpx.Client) -> None:
     ref, account = an_invoice(stand, control), stand.seat.hands.id
     before = standing(control, ref)
