@@ -9,13 +9,15 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from daemon.jobs import receipts
 from daemon.model import Hint
-from daemon.store import customers, hints, records, staff, tickets
+from daemon.store import hints, records, staff, tickets
 from daemon.store.staff import Staff
 from daemon.store.tables import Difference
 from daemon.store.tickets import Author
 from daemon.store.tokens import Role
 from daemon.vault import passwords
+from daemon.web.dashboard.within import Spot
 from tests.api.asking import KEY, OTHER_KEY, Office
 from tests.browsing import Browser, Seen
 from tests.fakes import SeededEntropy
@@ -33,6 +35,7 @@ MISSING = {
     "ticketId": "wbk_00000000000000000000000000",
     "differenceId": "wbd_00000000000000000000000000",
     "hintId": "999999",
+    "paymentId": "wbq_00000000000000000000000000",
     "report": "none",
     "format": "exe",
 }
@@ -117,6 +120,7 @@ class World:
             return f"{ticket.id} {difference}"
 
         ticket, difference = office.house.store.write("test", work).split()
+        receipt, _is_new = receipts.enter(office.house, invoice, receipts.Given("1.00"), actor="test")
         return {
             "tenantId": tenant.id,
             "customerId": person.id,
@@ -124,6 +128,7 @@ class World:
             "integrationId": integration,
             "ticketId": ticket,
             "differenceId": difference,
+            "paymentId": receipt.id,
             "hintId": str(hints.listing(integration_id=integration)[0].id),
             "report": "ageing",
             "format": "csv",
@@ -152,8 +157,6 @@ def filled(path: str, names: Mapping[str, str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda match: names[match[1]], path)
 
 
-def grant(office: Office, person: records.Customer, **changes: Any) -> None:
-    now = office.clock.now()
-    office.house.store.write(
-        "test", lambda: customers.update(person.tenant_id, person.id, changes, actor="test", now=now)
-    )
+def is_page(spot: Spot) -> bool:
+    """And not a form, or a file."""
+    return spot.method == "GET" and not spot.path.endswith(("{format}", "/pdf"))

@@ -15,6 +15,7 @@ from daemon.store import (
     integrations,
     invoices,
     links,
+    receipts,
     service,
     standings,
     tenants,
@@ -38,7 +39,7 @@ from daemon.web.dashboard.addresses import WITHIN
 from daemon.web.dashboard.face import SPOTS
 from tests.api.asking import KEY, OTHER_KEY, Office
 from tests.browsing import Browser
-from tests.dashboard.staffed import ROOT, World, a_member, filled, signed_in
+from tests.dashboard.staffed import ROOT, World, a_member, filled, is_page, signed_in
 from tests.portal.billed import an_invoice, connected, paid, sent
 
 ACTOR = "staff:tenant-admin@example.com"
@@ -167,6 +168,61 @@ def test_an_invoice_is_voided_only_by_who_types_its_number(office: Office, clerk
     clerk.send(f"{at}/invoices/{row.id}/void", {"sure": "1001"})
     assert links.of_invoice(row.id).void_requested_at is not None
     assert done_by(office, "invoice.void_requested") == ACTOR
+
+
+def test_cash_is_entered_once_counts_at_once_and_is_taken_back(
+    office: Office, clerk: Browser, at: str
+) -> None:
+    connected(office)
+    row = an_invoice(office, "1001")
+    page = f"{at}/invoices/{row.id}"
+    form = clerk.see(page)
+    [once] = re.findall(r'name="once" value="([^"]+)"', form.html)
+    fields = {"amount": "20.00", "method": "cash", "note": "receipt 7", "once": once}
+    assert "$20.00 is entered and counts." in clerk.send(f"{page}/payments", fields).text
+    assert "It was entered already." in clerk.send(f"{page}/payments", fields).text
+
+    [made] = receipts.of_invoice(row.id)
+    assert (made.amount.text, made.entered_by) == ("20.00", ACTOR)
+    assert "In part: $20.00 of $50.00" in clerk.see(page).text
+    clerk.send(f"{page}/payments/{made.id}/take-back")
+    assert invoices.get(None, row.id).due_minor == 5000
+    assert done_by(office, "payment.taken_back") == ACTOR
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"amount": "60.00"},
+        {"amount": "-1.00"},
+        {"amount": "0"},
+        {"amount": "1.005"},
+        {"amount": "lots"},
+        {"amount": "1.00", "method": "barter"},
+        {"amount": "1.00", "paid_on": "2999-01-01"},
+        {"amount": "1.00", "paid_on": "tomorrow"},
+        {"amount": "1.00", "note": "a\nb"},
+        {"amount": "1.00", "note": "x" * 201},
+        {"amount": "1.00", "once": "x" * 41},
+        {},
+    ],
+    ids=str,
+)
+def test_a_payment_that_cannot_be_is_not_entered(
+    office: Office, clerk: Browser, at: str, fields: dict[str, str]
+) -> None:
+    connected(office)
+    row = an_invoice(office, "1001")
+    clerk.see(f"{at}/invoices/{row.id}")
+    seen = clerk.post(f"{at}/invoices/{row.id}/payments", {"method": "cash"} | fields)
+    assert 400 <= seen.status < 500
+    assert receipts.of_invoice(row.id) == []
+
+
+def test_an_invoice_is_printed(office: Office, clerk: Browser, at: str) -> None:
+    row = an_invoice(office, "1001")
+    seen = clerk.see(f"{at}/invoices/{row.id}/pdf")
+    assert seen.body.startswith(b"%PDF") and seen.header("Content-Type") == "application/pdf"
 
 
 def test_lists_are_paged_and_filtered(office: Office, clerk: Browser, at: str) -> None:
@@ -438,7 +494,7 @@ def test_what_is_stored_is_never_run(world: World) -> None:
     browser = world.browser(Role.TENANT_ADMIN)
     asked = 0
     for spot in SPOTS:
-        if spot.method == "GET" and "format" not in spot.path:
+        if is_page(spot):
             path = filled(f"{WITHIN}/{spot.path}", world.own)
             extra = {"sync": "?since=1", "search": "?q=%3Cscript%3Ealert(1)%3C/script%3E"}.get(spot.path, "")
             seen = browser.see(path + extra)

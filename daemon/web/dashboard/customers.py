@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from daemon.connect import accounts
 from daemon.errors import InvalidInput, NotFound
 from daemon.jobs import standing
@@ -13,7 +11,7 @@ from daemon.office.search import account_of
 from daemon.store import customers, integrations, invoices, records, service, tickets, views
 from daemon.web.dashboard.roles import ADMINS, OFFICE, READERS
 from daemon.web.dashboard.rows import rows_of
-from daemon.web.dashboard.within import LIMIT, Desk, Spot
+from daemon.web.dashboard.within import LIMIT, Desk, Spot, day_of
 from daemon.web.dashboard.words import SERVICE
 from daemon.web.pages import Answer, Go
 
@@ -61,7 +59,7 @@ def say(desk: Desk) -> Answer:
         row,
         StandingKind(kind),
         reason,
-        until_on=_day(form.get("until")),
+        until_on=day_of(form.get("until"), "until"),
         actor=desk.actor,
     )
     desk.visit.say("good", SAID[kind])
@@ -110,13 +108,6 @@ def _named(desk: Desk) -> records.Customer:
 
 def _back(desk: Desk, row: records.Customer) -> Go:
     return Go(desk.path(f"customers/{row.id}"))
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise InvalidInput("WB-INPUT", "until: a date is written like 2030-02-01", field="until") from None
 
 
 ONE = "customers/{customerId}"

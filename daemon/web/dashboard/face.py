@@ -16,6 +16,7 @@ from daemon.web.dashboard import (
     entering,
     integrations,
     invoices,
+    jobs,
     office,
     overview,
     reports,
@@ -38,6 +39,7 @@ SPOTS: tuple[Spot, ...] = (
     *tickets.SPOTS,
     *reports.SPOTS,
     *office.SPOTS,
+    *jobs.SPOTS,
     *access.SPOTS,
 )
 """All pages that belong to a tenant."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from daemon.errors import InvalidInput, NotFound
+from daemon.jobs import receipts as entering
 from daemon.jobs import wishes
+from daemon.jobs.papers import paper_of
 from daemon.model import PaymentStatus, SyncState
 from daemon.money import Money
-from daemon.store import invoices, records, views
+from daemon.store import invoices, receipts, records, sessions, views
 from daemon.timeline import next_step, timeline
+from daemon.web.api.connecting import one_of_few
 from daemon.web.dashboard import words
 from daemon.web.dashboard.roles import OFFICE, READERS
 from daemon.web.dashboard.rows import answer, rows_of
-from daemon.web.dashboard.within import LIMIT, Desk, Spot
-from daemon.web.pages import Answer, Go
+from daemon.web.dashboard.within import LIMIT, Desk, Spot, day_of
+from daemon.web.dashboard.words import METHODS, RECEIPTS
+from daemon.web.pages import Answer, File, Go
 
 
 def listed(desk: Desk) -> Answer:
@@ -55,6 +59,12 @@ def one(desk: Desk) -> Answer:
         timeline=list(reversed(timeline(found))),
         next=next_step(found, desk.now),
         voidable=found.payment_status in wishes.VOIDABLE,
+        receipts=receipts.of_invoice(found.id),
+        payable=found.due_minor > 0,
+        methods=METHODS,
+        states=RECEIPTS,
+        once=sessions.secret(desk.house.entropy)[:24],
+        today=desk.visit.reader.today(desk.now),
     )
 
 
@@ -76,6 +86,44 @@ def void(desk: Desk) -> Answer:
     return Go(desk.path(f"invoices/{row.id}"))
 
 
+def paid(desk: Desk) -> Answer:
+    """A payment that was made outside is entered; the same form again is the same payment. Raises
+    InvalidInput, in plain words, where this invoice cannot take it."""
+    row, form = _named(desk), desk.visit.form
+    note, once = form.get("note"), form.get("once")
+    if not (note or "-").isprintable() or not (once.isascii() and once.isprintable() and len(once) <= 40):
+        raise InvalidInput("WB-INPUT", "note: one line of printable characters", field="note")
+    wanted = entering.Given(
+        amount=form.get("amount"),
+        method=form.get("method"),
+        paid_on=day_of(form.get("paid_on"), "paid_on"),
+        note=note,
+        reference=once or None,
+    )
+    made, is_new = entering.enter(desk.house, row, wanted, actor=desk.actor)
+    amount = desk.visit.reader.money(made.amount)
+    desk.visit.say("good", f"{amount} is entered and counts." if is_new else "It was entered already.")
+    return Go(desk.path(f"invoices/{row.id}"))
+
+
+def take_back(desk: Desk) -> Answer:
+    """Raises InvalidInput where the provider has it in its books; NotFound for another invoice's."""
+    row, name = _named(desk), desk.visit.path["paymentId"]
+    made = receipts.get(desk.tenant.id, name)
+    if made.invoice_id != row.id or made.id != name:
+        raise NotFound("payment", name)
+    entering.take_back(desk.house, made, actor=desk.actor)
+    desk.visit.say("good", "It is taken back: the amount is owed again.")
+    return Go(desk.path(f"invoices/{row.id}"))
+
+
+def printed(desk: Desk) -> Answer:
+    """The invoice as PDF: the provider's, else ours."""
+    row = _named(desk)
+    with one_of_few():
+        return File(paper_of(desk.house, row).pdf, "application/pdf", f"invoice-{row.number}.pdf")
+
+
 def _named(desk: Desk) -> records.Invoice:
     """That of the path, by its id. Raises NotFound."""
     name = desk.visit.path["invoiceId"]
@@ -91,4 +139,7 @@ SPOTS = (
     Spot("GET", ONE, one, READERS),
     Spot("POST", f"{ONE}/sync", sync, OFFICE),
     Spot("POST", f"{ONE}/void", void, OFFICE),
+    Spot("GET", f"{ONE}/pdf", printed, READERS),
+    Spot("POST", f"{ONE}/payments", paid, OFFICE),
+    Spot("POST", f"{ONE}/payments/{{paymentId}}/take-back", take_back, OFFICE),
 )

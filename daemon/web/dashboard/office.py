@@ -1,15 +1,12 @@
-"""What the office looks at less often: held cut-offs and their brake, the inbox, jobs, alerts, the audit."""
+"""What the office looks at less often: held cut-offs and their brake, the inbox, alerts, the audit."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from daemon.errors import InvalidInput, NotFound
 from daemon.jobs import enforce, wishes
 from daemon.money import Money
 from daemon.office.health import name_of
-from daemon.settings import Settings
-from daemon.store import alerts, hints, integrations, invoices, links, overviews, records, runs, service
+from daemon.store import alerts, hints, integrations, invoices, links, overviews, records, service
 from daemon.web.dashboard.roles import OFFICE, READERS
 from daemon.web.dashboard.within import LIMIT, Desk, Spot
 from daemon.web.dashboard.words import SERVICE
@@ -106,57 +103,7 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
 
 
-# --- jobs, alerts, audit ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """`when` in words; `run` its last one that left a row."""
-
-    name: str
-    what: str
-    when: str
-    on: bool
-    run: records.Run | None
-
-
-def jobs(desk: Desk) -> Answer:
-    newest = {row.job: row for row in runs.newest_of_each(desk.tenant.id)}
-    rows = integrations.listing(desk.tenant.id)
-    due = [row.next_poll_at for row in rows if row.next_poll_at is not None]
-    return desk.view(
-        "jobs",
-        "Jobs",
-        jobs=_jobs(desk.house.settings, newest),
-        others=[row for name, row in newest.items() if name not in _NAMES],
-        next_poll=min(due, default=None),
-        failing=desk.house.failing,
-        paused=desk.house.pushes_paused,
-    )
-
-
-_NAMES = ("bill", "push", "pull", "sweep", "enforce", "keepalive", "alerts.digest", "backup")
-
-
-def _jobs(settings: Settings, newest: dict[str, records.Run]) -> list[Job]:
-    often = _span
-    rows = (
-        ("push", "sends what is to be sent", often(settings.push.every), settings.push.enabled),
-        ("pull", "reads what changed", "as each billing system allows", settings.pull.enabled),
-        ("sweep", "compares everything", f"at {settings.sweep.at:%H:%M} UTC", settings.sweep.enabled),
-        ("bill", "makes invoices from plans", "every hour", settings.bill.enabled),
-        ("enforce", "lets service follow the money", "every hour, and at once", settings.enforce.enabled),
-        ("keepalive", "keeps consents, tests connections", often(settings.keepalive.every), True),
-        ("alerts.digest", "sends the daily digest", f"at {settings.alerts.digest_at:%H:%M}", True),
-        ("backup", "keeps a verified copy", f"at {settings.tidy.at:%H:%M} UTC", True),
-    )
-    return [Job(name, what, when, on, newest.get(name)) for name, what, when, on in rows]
-
-
-def _span(seconds: float) -> str:
-    if seconds >= 120:
-        return f"every {round(seconds / 60)} minutes"
-    return f"every {seconds:g} seconds"
+# --- alerts, audit ------------------------------------------------------------------------------------
 
 
 def alarms(desk: Desk) -> Answer:
@@ -189,7 +136,6 @@ SPOTS = (
     Spot("GET", "inbox", inbox, READERS),
     Spot("GET", "inbox/{hintId}", delivery, READERS),
     Spot("POST", "inbox/{hintId}/replay", replay, OFFICE),
-    Spot("GET", "jobs", jobs, READERS),
     Spot("GET", "alerts", alarms, READERS),
     Spot("GET", "audit", audit, READERS),
 )

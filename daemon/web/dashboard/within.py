@@ -6,14 +6,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
 from daemon.clock import Clock
-from daemon.errors import NotFound
+from daemon.errors import InvalidInput, NotFound
 from daemon.house import House
 from daemon.store import audit, records, staff, tenants
 from daemon.store.staff import Staff
@@ -156,6 +156,15 @@ def tenant_of(visit: Visit, name: str) -> records.Tenant:
     if row.id != name:
         raise NotFound("tenant", name)
     return row
+
+
+def day_of(text: str, field: str) -> date | None:
+    """None for an empty text; raises InvalidInput."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        words = f"{field}: a date is written like 2030-02-01"
+        raise InvalidInput("WB-INPUT", words, field=field) from None
 
 
 def home_of(visit: Visit) -> str:

@@ -39,6 +39,13 @@ TICKETS: dict[str, Chip] = {
     "answered": ("answered", "good"),
     "closed": ("closed", ""),
 }
+METHODS = {"cash": "in cash", "check": "by cheque", "bank_transfer": "by bank transfer", "other": "otherwise"}
+RECEIPTS: dict[str, Chip] = {
+    "waiting": ("to be recorded there", "note"),
+    "recorded": ("recorded there", "good"),
+    "here": ("here alone", "warn"),
+    "taken_back": ("taken back", ""),
+}
 ROLES = {
     "platform_admin": "platform admin",
     "tenant_admin": "administrator",
