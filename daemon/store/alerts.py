@@ -14,7 +14,7 @@ from daemon.money import Money
 from daemon.store import records, tables
 from daemon.store.records import Record
 from daemon.store.tables import Alert as Table
-from daemon.store.tables import Difference, Event, Integration, Invoice, Link, Tenant
+from daemon.store.tables import Difference, Event, Integration, Invoice, Link, Subscription, Tenant
 
 OWED = tuple(x.value for x in (PaymentStatus.OPEN, PaymentStatus.PARTIALLY_PAID, PaymentStatus.IN_FLIGHT))
 RECENT = 20_000
@@ -210,6 +210,15 @@ def with_refused() -> set[str]:
         (Link.tenant_id == Tenant.id) & (Link.state == SyncState.FAILED.value)
     )
     return {row.id for row in Tenant.select(Tenant.id).where(pw.fn.EXISTS(refused_ones))}
+
+
+def unbilled() -> dict[str, tuple[int, int]]:
+    """By tenant: how many subscriptions are held, of how many customers."""
+    held = Subscription.fault_code.is_null(False)
+    counts = (pw.fn.COUNT(Subscription.id), pw.fn.COUNT(pw.fn.DISTINCT(Subscription.customer_id)))
+    query = Subscription.select(Subscription.tenant_id, *counts).where(held)
+    rows: Any = query.group_by(Subscription.tenant_id).tuples()
+    return {tenant_id: (int(count), int(people)) for tenant_id, count, people in rows}
 
 
 def happened(types: Sequence[str], since: datetime) -> list[records.Event]:

@@ -33,7 +33,9 @@ from daemon.store import (
     records,
     runs,
     service,
+    subscriptions,
     sweeps,
+    tenants,
 )
 from daemon.store.differences import Found
 from daemon.store.endpoints import EndpointState
@@ -41,6 +43,7 @@ from daemon.store.tables import App, Grant, Invoice, Link
 from tests.builders import Builders, eur
 from tests.fakes import FrozenClock, Lines
 from tests.platform import Platform, an_endpoint, connected, happens
+from tests.recurring import a_plan, subscribe
 
 
 @dataclass(frozen=True)
@@ -365,6 +368,19 @@ def test_where_differences_wait_nobody_is_told_too_that_nothing_is_proven(
     clock.move(days=4)
     polled(house, clock)
     assert keys(house, clock) == {"difference"}
+
+
+def test_subscriptions_that_are_not_billed_are_a_cause(
+    house: House, make: Builders, told: list[tuple[str, str]], clock: FrozenClock
+) -> None:
+    customer = make.a_customer()
+    tenant = tenants.get(customer.tenant_id)
+    row = subscribe(house.store, tenant, customer, a_plan(house.store, tenant), "2026-03-01")
+    now = clock.now()
+    house.store.write("test", lambda: subscriptions.note_fault(row, "WB-BILL-HELD", "long past", now=now))
+
+    assert keys(house, clock) == {"unbilled"}
+    assert told[-1][0] == f"wispbill: {tenant.reference}: subscriptions are not billed"
 
 
 @pytest.mark.parametrize("job", ["bill", "enforce"])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from daemon.store import alerts, differences, integrations, links
+from functools import partial
+
+from daemon.store import alerts, differences, integrations, links, subscriptions, tenants
 from daemon.store.alerts import Concern
 from daemon.store.database import Store
 from daemon.store.differences import Found
 from daemon.store.tables import Link
 from tests.builders import Builders, eur
+from tests.recurring import a_plan, subscribe
 
 
 def test_what_differs_is_counted_by_tenant_with_its_money(store: Store, make: Builders) -> None:
@@ -44,6 +47,18 @@ def test_what_waits_longest_and_who_was_refused_is_found(store: Store, make: Bui
 
     store.write("test", lambda: Link.update(next_push_at=None).where(Link.id == waits.id).execute())
     assert alerts.oldest_unsent() == {}
+
+
+def test_subscriptions_that_are_held_are_counted_with_their_customers(store: Store, make: Builders) -> None:
+    customer = make.a_customer()
+    tenant = tenants.get(customer.tenant_id)
+    for reference in ("basic", "extra", "more"):
+        row = subscribe(store, tenant, customer, a_plan(store, tenant, reference=reference), "2026-03-01")
+        if reference != "more":
+            text, now = "it is held", store.clock.now()
+            store.write("test", partial(subscriptions.note_fault, row, "WB-BILL-HELD", text, now=now))
+
+    assert alerts.unbilled() == {tenant.id: (2, 1)}
 
 
 def test_everything_that_is_there_and_not_void_is_read_anew(store: Store, make: Builders) -> None:

@@ -131,6 +131,17 @@ def _refused(_house: House, _now: datetime) -> Iterator[Cause]:
             yield Cause(f"refused:{tenant.id}:{code}", tenant.id, "push_failed", title, text, count, concern)
 
 
+def _unbilled(_house: House, _now: datetime) -> Iterator[Cause]:
+    found = alerts.unbilled()
+    for tenant in tenants.everyone() if found else ():
+        if tenant.id in found:
+            count, people = found[tenant.id]
+            text = f"See: wispbill plans subscriptions --held --tenant {tenant.reference}"
+            title = f"{tenant.reference}: subscriptions are not billed"
+            concern = alerts.Concern(people)
+            yield Cause(f"unbilled:{tenant.id}", tenant.id, "unbilled", title, text, count, concern)
+
+
 def _consents(_house: House, _now: datetime) -> Iterator[Cause]:
     for grant in grants.active():
         ends = grants.ends_at(grant)
@@ -257,6 +268,7 @@ Source = Callable[[House, datetime], Iterator[Cause]]
 SOURCES: tuple[Source, ...] = (
     _integrations,
     _refused,
+    _unbilled,
     _consents,
     _brakes,
     _jobs,
