@@ -57,8 +57,11 @@ DUE = "CASE WHEN l.provider_due_on > i.due_on THEN l.provider_due_on ELSE i.due_
 _NOW = f"""
 SELECT i.customer_id, i.currency, i.due_minor AS due, {DUE} AS due_on
 FROM invoice i LEFT JOIN link l ON l.invoice_id = i.id
-WHERE i.tenant_id = :tenant AND i.payment_status IN (:owing) AND i.due_minor > 0 AND i.issued_on <= :day
+WHERE i.tenant_id = :tenant AND i.payment_status IN (:owing) AND i.due_minor > 0
+  AND COALESCE(i.issued_on, '') <= :day
 """
+"""Few of all invoices are owed: the index of states leads there, which a bare `issued_on` would not let SQLite
+see."""
 
 _THEN = f"""
 SELECT i.customer_id, i.currency, i.due, {DUE} AS due_on
