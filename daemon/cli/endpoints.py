@@ -221,7 +221,7 @@ def resend(
     if seq and (from_seq or to_seq):
         raise InvalidInput("WB-INPUT", "say which: --seq, --from (and --to), or --failed")
     first, last = (seq, seq) if seq else (from_seq, to_seq)
-    count = endpoints.resend(desk.house, row, first=first, last=last, failed=failed)
+    count = endpoints.resend(desk.house, row, first=first, last=last, failed=failed, actor=desk.actor)
     if as_json:
         output.document({"endpoint": row.id, "resent": count})
     else:

@@ -102,7 +102,13 @@ def settle(house: House, row: Endpoint, *, actor: str) -> None:
 
 
 def resend(
-    house: House, row: Endpoint, *, first: int | None, last: int | None = None, failed: bool = False
+    house: House,
+    row: Endpoint,
+    *,
+    first: int | None,
+    last: int | None = None,
+    failed: bool = False,
+    actor: str,
 ) -> int:
     """Tell the events from place `first` to `last` of the feed (None: the end) again, under the same ids;
     `failed`: only those that were given up. Returns how many. Raises InvalidInput where nothing is named."""
@@ -111,10 +117,12 @@ def resend(
     if first is None or (last is not None and last < first):
         raise InvalidInput("WB-INPUT", "say which: one, from a place on, or all that were given up")
     to, now = events.last_seq() if last is None else last, house.clock.now()
-    count = house.store.write(
-        "endpoints.resend",
-        lambda: deliveries.resend(row, now, from_seq=first, to_seq=to, only_failed=failed),
-    )
+
+    def work() -> int:
+        endpoints.note(row, "endpoint.resent", actor=actor, now=now)
+        return deliveries.resend(row, now, from_seq=first, to_seq=to, only_failed=failed)
+
+    count = house.store.write("endpoints.resend", work)
     house.wake("notify")
     return count
 

@@ -105,6 +105,12 @@ def latest(*, tenant_id: str | None = None, limit: int = 50) -> list[records.Aud
     return list(records.AuditRow.select(*where, order=Audit.id.desc(), limit=limit))
 
 
+def chain(tenant_id: str, *, before: int | None, limit: int) -> list[records.AuditRow]:
+    """The newest rows of one chain first, from behind the number `before`."""
+    where = [Audit.tenant_id == tenant_id] + ([] if before is None else [Audit.seq < before])
+    return list(records.AuditRow.select(*where, order=Audit.seq.desc(), limit=limit))
+
+
 def heads() -> dict[str, tuple[int, str]]:
     """The last sequence number and hash of each chain, to be kept outside the database."""
     ends = Audit.select(pw.fn.MAX(Audit.id)).group_by(Audit.tenant_id)

@@ -98,7 +98,13 @@ def test_an_endpoint_waits_while_it_is_paused_and_is_told_again_what_was(
     assert office.get(ROOT)["endpoints"] == []
     assert office.ask("POST", f"{ROOT}/{name}/test", {}).status == 422
     actions = [row.action for row in audit.latest(tenant_id=office.tenant.id) if row.object == name]
-    assert actions == ["endpoint.removed", "endpoint.resumed", "endpoint.paused", "endpoint.added"]
+    assert actions == [
+        "endpoint.removed",
+        "endpoint.resent",
+        "endpoint.resumed",
+        "endpoint.paused",
+        "endpoint.added",
+    ]
 
 
 def test_deliveries_are_walked_in_pages(office: Office, platform: Platform) -> None:

@@ -193,7 +193,9 @@ def resend(request: Request) -> Answer:
     body, row = request.given(ResendGiven), _named(request)
     if body.first is not None and (body.last or row.cursor_seq) - body.first >= SPAN:
         raise InvalidInput("WB-INPUT", f"last: at most {SPAN:,} places of the feed at once", field="last")
-    count = endpoints.resend(request.house, row, first=body.first, last=body.last, failed=body.failed)
+    count = endpoints.resend(
+        request.house, row, first=body.first, last=body.last, failed=body.failed, actor=request.actor
+    )
     return Answer(ResentShown(resent=count), 202)
 
 

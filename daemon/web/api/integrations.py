@@ -36,7 +36,7 @@ def status(request: Request) -> Answer:
         row = integrations.at_place(request.tenant.id, None)
     if row is None:
         raise NotFound("billing integration of customer", request.path["customerId"])
-    return _answer(request, row)
+    return answer(request, row)
 
 
 def listed(request: Request) -> Answer:
@@ -47,11 +47,11 @@ def listed(request: Request) -> Answer:
 
 
 def one(request: Request) -> Answer:
-    return _answer(request, _named(request))
+    return answer(request, _named(request))
 
 
 def rotate(request: Request) -> Answer:
-    return _answer(request, connecting.rotate(request, there(request)))
+    return answer(request, connecting.rotate(request, there(request)))
 
 
 def test(request: Request) -> Answer:
@@ -80,12 +80,12 @@ def approve(request: Request) -> Answer:
 
 def pause(request: Request) -> Answer:
     row, check = there(request), connecting.unchanged(request)
-    return _answer(request, accounts.pause(request.house, row, actor=request.actor, check=check))
+    return answer(request, accounts.pause(request.house, row, actor=request.actor, check=check))
 
 
 def resume(request: Request) -> Answer:
     row, check = there(request), connecting.unchanged(request)
-    return _answer(request, accounts.resume(request.house, row, actor=request.actor, check=check))
+    return answer(request, accounts.resume(request.house, row, actor=request.actor, check=check))
 
 
 def remove(request: Request) -> Answer:
@@ -95,19 +95,19 @@ def remove(request: Request) -> Answer:
         raise InvalidInput("WB-ACCESS-ROLE", "force: only an administrator may do that")
     check = connecting.unchanged(request)
     removed = accounts.remove(request.house, row, force=force, actor=request.actor, check=check)
-    return _answer(request, removed)
+    return answer(request, removed)
 
 
 def set_up_webhook(request: Request) -> Answer:
     row = there(request)
     with connecting.one_of_few():
-        return _answer(request, hooks.set_up(request.house, row, actor=request.actor))
+        return answer(request, hooks.set_up(request.house, row, actor=request.actor))
 
 
 def take_webhook_away(request: Request) -> Answer:
     row = there(request)
     with connecting.one_of_few():
-        return _answer(request, hooks.take_away(request.house, row, actor=request.actor))
+        return answer(request, hooks.take_away(request.house, row, actor=request.actor))
 
 
 # --- shared -------------------------------------------------------------------------------------------
@@ -131,13 +131,13 @@ def there(request: Request) -> records.Integration:
     return row
 
 
-def _answer(request: Request, row: records.Integration) -> Answer:
+def answer(request: Request, row: records.Integration) -> Answer:
     return Answer(seen.integration(request.house, row), etag=seen.version(row))
 
 
 def _changed(request: Request, row: records.Integration, changes: dict[str, Any]) -> Answer:
     check = connecting.unchanged(request)
-    return _answer(request, accounts.change(request.house, row, changes, actor=request.actor, check=check))
+    return answer(request, accounts.change(request.house, row, changes, actor=request.actor, check=check))
 
 
 def _route(

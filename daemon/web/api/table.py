@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from daemon.web.api import (
     access,
+    auditing,
     billing,
     cash,
     customers,
@@ -41,6 +42,7 @@ ROUTES: tuple[Route, ...] = (
     *entering.ROUTES,
     *inbox.ROUTES,
     *office.ROUTES,
+    *auditing.ROUTES,
     *payers.ROUTES,
     *access.ROUTES,
 )
