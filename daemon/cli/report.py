@@ -159,9 +159,8 @@ def show(made: Report) -> None:
             output.say(f"\n{part.title}\n")
             lines = [[shown(row.get(one.key)) for one in part.columns] for row in part.rows]
             output.table(lines, [column.heading.upper() for column in part.columns])
-    output.say("")
     if made.verdict:
-        output.say(made.verdict)
+        output.say(f"\n{made.verdict}")
     for note in made.notes:
         output.note(note)
 
