@@ -264,6 +264,22 @@ def test_too_much_bad_news_is_held_for_a_person_as_by_a_pull(
     assert state is not None and not state.is_under_way and state.proven_at is None
 
 
+def test_while_the_brake_of_a_pull_holds_changes_nothing_is_proven(
+    house: House, make: Builders, integration: records.Integration
+) -> None:
+    pushed(make, house, integration, 2)
+    held = {"at": house.clock.now().isoformat(), "count": 12, "asked": 20, "reasons": []}
+    house.store.write("test", lambda: integrations.update(integration.id, brake=held))
+    swept(house, integration)
+    state = sweeps.of(integration.id)
+    assert state is not None and not state.is_under_way and state.proven_at is None
+
+    house.store.write("test", lambda: integrations.update(integration.id, brake=None))
+    swept(house, integration)
+    state = sweeps.of(integration.id)
+    assert state is not None and state.proven_at is not None
+
+
 # --- what else differs --------------------------------------------------------------------------------
 
 
