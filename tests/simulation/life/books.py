@@ -82,9 +82,11 @@ class Bill:
         )
 
     def overdue_days(self, at: datetime, zone: ZoneInfo) -> int:
-        """Days for which it was owed and past its date without a break, in the tenant's zone."""
+        """Days for which it was owed and past its date without a break, in the tenant's zone. What is owed
+        again on the day after its date counts from its date."""
         since = self.owed_since(at)
         if since is None:
             return -1
-        begun = max(self.due_on, since.astimezone(zone).date())
+        day = since.astimezone(zone).date()
+        begun = self.due_on if day <= self.due_on + timedelta(days=1) else day
         return (at.astimezone(zone).date() - begun).days

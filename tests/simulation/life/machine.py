@@ -118,6 +118,12 @@ class Machine(Daemon):
             except Exception as error:
                 raise Broken(f"{job} fell over {error!r}") from error
 
+    def tell(self, what: str) -> None:
+        """Nothing is wrong with the database of a life."""
+        if "could not write" in what:
+            raise Broken(what)
+        super().tell(what)
+
     # --- webhooks -------------------------------------------------------------------------------------
 
     def take(self, place: Place, environ: dict[str, Any]) -> bool:

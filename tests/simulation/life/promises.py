@@ -96,9 +96,9 @@ class Promises:
         days = (SQUARE_STEPS if person.place.provider == "square" else STEPS).get(became, 0)
         mine = self._bills_of(person)
         owed = [bill for bill in mine if bill.was_a_debt(at - READ_WITHIN, at)]
-        if not owed:
-            raise Broken(f"{person.reference} was {became}, and owes nothing")
-        longest = max(bill.overdue_days(at, person.zone) for bill in owed)
+        longest = max((bill.overdue_days(at, person.zone) for bill in owed), default=0)
+        if longest <= 0:
+            raise Broken(f"{person.reference} was {became}, and owes nothing that was due")
         if longest < days:
             raise Broken(f"{person.reference} was {became} after {longest} days overdue, not {days}")
 
