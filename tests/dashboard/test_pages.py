@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from daemon.store import (
+    alerts,
     audit,
     customers,
     differences,
@@ -119,6 +120,17 @@ def test_tenants_stand_with_their_state_the_worst_first(world: World) -> None:
     assert places == sorted(places)
     assert third.reference in browser.see(f"{ROOT}/tenants?q=QUIET").text
     assert "No tenant is called so" in browser.see(f"{ROOT}/tenants?q=nobody").text
+
+
+def test_what_is_wrong_with_the_machine_stands_above_the_tenants(world: World) -> None:
+    office = world.office
+    cause = alerts.Cause("disk", "*", "disk", "The disk is nearly full", "200 MiB are free.")
+    office.house.store.write("test", lambda: alerts.note([cause], office.clock.now()))
+    office.house.pauses["disk"] = "the disk is full"
+    platform, own = world.browser(Role.PLATFORM_ADMIN), world.browser(Role.TENANT_ADMIN)
+    seen = platform.see(f"{ROOT}/tenants").text
+    assert "The disk is nearly full" in seen and "Nothing is sent now: the disk is full." in seen
+    assert "nearly full" not in own.see(f"{ROOT}/{world.own['tenantId']}/alerts").text
 
 
 # --- has this customer paid? ----------------------------------------------------------------------------

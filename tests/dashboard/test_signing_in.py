@@ -6,6 +6,7 @@ import pytest
 
 from daemon.store import audit, sessions, staff
 from daemon.store.tokens import Role
+from daemon.web.dashboard import entering
 from tests.api.asking import Office
 from tests.browsing import Browser
 from tests.dashboard.staffed import PASSWORD, ROOT, SIGN_IN, a_member, hashed, signed_in, try_in
@@ -88,6 +89,15 @@ def test_whoever_guesses_from_everywhere_does_not_lock_the_office_out(office: Of
 
     assert answers == [403] * 9 + [429] * 5, "strangers share a bucket, and one was taken above"
     assert try_in(Browser(office.app), row.email).status == 303, "the office has one of its own"
+
+
+def test_a_flood_of_passwords_leaves_the_threads_to_others(office: Office) -> None:
+    a_member(office, Role.TENANT_STAFF)
+    browser = Browser(office.app)
+    with entering.one_of_few(), entering.one_of_few():
+        seen = try_in(browser, "tenant-staff@example.com")
+    assert (seen.status, seen.header("X-Error-Code")) == (429, "WB-INPUT-TOO-FAST")
+    assert try_in(browser, "tenant-staff@example.com").status == 303
 
 
 # --- where it leads, and to whom ------------------------------------------------------------------------

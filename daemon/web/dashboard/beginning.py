@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from daemon.office.state import words
+from daemon.store import alerts
+from daemon.store.audit import PLATFORM as PLATFORM_TENANT
 from daemon.store.tenants import everyone
 from daemon.web.dashboard.addresses import ROOT, TENANTS
 from daemon.web.dashboard.roles import PLATFORM, READERS
@@ -10,6 +12,7 @@ from daemon.web.dashboard.within import home_of
 from daemon.web.pages import Answer, Go, Page, View, Visit
 
 MOST_SHOWN = 500
+MOST_ALERTS = 20
 
 
 def home(visit: Visit) -> Answer:
@@ -17,7 +20,7 @@ def home(visit: Visit) -> Answer:
 
 
 def tenants(visit: Visit) -> Answer:
-    """Of these names, where a name is asked for."""
+    """Of these names, where a name is asked for; and what is wrong with the machine itself."""
     wanted = visit.query.get("q").lower()
     found = [
         one
@@ -32,6 +35,9 @@ def tenants(visit: Visit) -> Answer:
         "ill": len(found) - well,
         "count": len(found),
         "any": bool(found) or bool(everyone()),
+        "alerts": alerts.of_tenant(PLATFORM_TENANT, over=False, limit=MOST_ALERTS),
+        "paused": visit.house.pushes_paused,
+        "failing": visit.house.failing,
     }
     return View("dashboard/tenants.html", shown)
 
