@@ -298,6 +298,12 @@ def test_the_brake_is_a_cause(house: House, integration: records.Integration, cl
     house.store.write("test", lambda: integrations.update(integration.id, brake={"count": 12, "asked": 20}))
     polled(house, clock)
     assert keys(house, clock) == {"brake"}
+    assert f"wispbill pull --integration {integration.id} --release-brake" in alerts.open_()[0].text
+
+    released = {"count": 12, "asked": 20, "released": True}
+    house.store.write("test", lambda: integrations.update(integration.id, brake=released))
+    Alarm(house).run()
+    assert alerts.open_()[0].gone_at == clock.now()
 
 
 def test_failed_chores_a_missing_backup_and_pauses_are_causes(

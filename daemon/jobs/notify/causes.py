@@ -66,7 +66,7 @@ def _integrations(house: House, now: datetime) -> Iterator[Cause]:
             yield Cause(
                 f"integration:{row.id}", row.tenant_id, "integration", f"{name} {word}", text, concern=concern
             )
-        if row.brake is not None:
+        if row.brake is not None and not row.brake.get("released"):
             concern = concern or alerts.at_integration(row.id)
             text = f"A read brought too much bad news; look there, then {settling(row)}"
             count = int(row.brake.get("count", 1))
