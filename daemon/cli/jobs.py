@@ -192,14 +192,19 @@ def _turn(desk: Desk, verb: str, row: records.Integration) -> Tally | None:
     return turn(desk, verb, row, push_work if verb == "push" else pull_work)
 
 
-def turn(desk: Desk, verb: str, row: records.Integration, work: Work) -> Tally | None:
-    """One run of the job; None where another worker was there all the while."""
+def turn(
+    desk: Desk, verb: str, row: records.Integration, work: Work, *, paused: bool = False
+) -> Tally | None:
+    """One run of the job; None where another worker was there all the while. `paused`: also where nothing is
+    sent and nothing read."""
     from daemon.jobs.visit import visit
+    from daemon.model import RUNNING, IntegrationState
 
     clock = desk.house.clock
     until = clock.monotonic() + PATIENCE_S
+    states = (*RUNNING, IntegrationState.PAUSED) if paused else RUNNING
     while True:
-        tally = visit(desk.house, row.id, verb, work)
+        tally = visit(desk.house, row.id, verb, work, states=states)
         if tally is not None or clock.monotonic() >= until:
             return tally
         clock.wait(LOOK_EVERY_S)

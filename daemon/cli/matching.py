@@ -68,8 +68,7 @@ def match(
     if decisions is not None and (csv_path is not None or ask):
         raise InvalidInput("WB-INPUT", "--decisions goes with neither --csv nor --ask")
     desk = desk_of(ctx)
-    (row,) = jobs.chosen(desk, tenant, integration)
-    _insist_on_a_list(row)
+    row = _named(desk, tenant, integration)
     if decisions is not None:
         _decide(desk, row, decisions, country, dry_run=dry_run, as_json=as_json)
         return
@@ -89,9 +88,16 @@ def _is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _insist_on_a_list(row: records.Integration) -> None:
+def _named(desk: Desk, tenant: str | None, name: str) -> records.Integration:
+    """Paused or not. Raises InvalidInput where it cannot be asked who is there."""
+    from daemon.model import RUNNING, IntegrationState
     from daemon.providers import provider_class
+    from daemon.store import integrations
 
+    desk.open()
+    row = integrations.get(desk.tenant_id(tenant), name)
+    if row.state not in (*RUNNING, IntegrationState.PAUSED):
+        raise InvalidInput("WB-INTEGRATION-STATE", f"{row.id} is {row.state}, and cannot be asked")
     kind = provider_class(row.provider)
     if not kind.can.lists_payers:
         raise InvalidInput(
@@ -99,6 +105,7 @@ def _insist_on_a_list(row: records.Integration) -> None:
             f"{kind.label} has no list of customers; say who one is there: "
             "wispbill customers set CUSTOMER --payer ID",
         )
+    return row
 
 
 # --- the provider's list ------------------------------------------------------------------------------
@@ -119,7 +126,7 @@ def _listed(desk: Desk, row: records.Integration, country: str, *, dry_run: bool
             else:
                 found.append(comparing.match(visit, actor=desk.actor, country=home, told=bar.advance))
 
-        tally = jobs.turn(desk, "match", row, work)
+        tally = jobs.turn(desk, "match", row, work, paused=True)
     if tally is None:
         raise InvalidInput("WB-INTEGRATION-STATE", f"{row.id} is busy; try again in a minute")
     if tally.fault is not None:

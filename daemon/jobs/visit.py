@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -107,16 +107,23 @@ class Visit:
 Work = Callable[[Visit], None]
 
 
-def visit(house: House, integration_id: str, job: str, work: Work) -> Tally | None:
-    """Run `work` at the integration; None where somebody else is there, or it does not run (any more).
-    Never raises a RemoteError: faults become states, counts and one log line."""
+def visit(
+    house: House,
+    integration_id: str,
+    job: str,
+    work: Work,
+    *,
+    states: Sequence[IntegrationState] = RUNNING,
+) -> Tally | None:
+    """Run `work` at the integration; None where somebody else is there, or it is in none of these states
+    (any more). Never raises a RemoteError: faults become states, counts and one log line."""
     with house.store.session():
         lease = leases.claim(house.store, integration_id, house.name)
         if lease is None:
             return None
         started_at = house.clock.now()
         integration = integrations.get(None, integration_id)
-        if integration.state not in RUNNING:
+        if integration.state not in states:
             lease.release()
             return None
         tally = Tally()

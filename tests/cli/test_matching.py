@@ -18,6 +18,7 @@ from daemon.cli.context import Desk
 from daemon.errors import Unsupported
 from daemon.sandbox.seats import SEATED
 from daemon.store import customers, links, matches, payers, records
+from tests.cli.conftest import Shell
 from tests.jobs.sweeping import Office
 
 LISTING = ("stripe", "square", "quickbooks", "xero")
@@ -393,6 +394,45 @@ def test_a_preset_payer_lets_the_invoice_go_on(office: Office) -> None:
 
     assert payer_of(office, link) == theirs
     assert matches.waiting(office.id) == []
+
+
+def test_while_the_integration_is_paused_nothing_is_sent_and_all_can_be_decided(office: Office) -> None:
+    one = office.make.a_customer(office.tenant)
+    theirs = enrol(office, one.name, email=one.email or "")
+    said = CliRunner().invoke(app, ["integrations", "pause", office.id], obj=OfficeDesk(office))
+    assert said.exit_code == 0, said.output
+    link = a_link(office, one)
+
+    run(office, "--ask", given="y\n")
+    push(office)
+    assert links.get(link.id).external_id is None
+
+    said = CliRunner().invoke(app, ["integrations", "resume", office.id], obj=OfficeDesk(office))
+    assert said.exit_code == 0, said.output
+    push(office)
+    assert payer_of(office, link) == theirs
+
+
+def test_an_account_that_stands_by_is_matched_before_it_serves(shell: Shell) -> None:
+    old = shell.all_set()
+    there = shell.double.add_account(key="sk_test_bbbbbbbbbbbbbbbb")
+    theirs = there.enrol({"name": "Subscriber 0001", "email": "subscriber0001@example.com"})
+    keys = json.dumps({"secret_key": "sk_test_bbbbbbbbbbbbbbbb"})
+    new = shell.json("integrations", "add", "stripe", "--beside", old, "--credentials", "-", given=keys)["id"]
+
+    shell.ran("customers", "match", new, "--ask", given="y\n")
+    shell.ran("integrations", "switch", old, "--to", new)
+    shell.ran("push", "--integration", new)
+
+    (sent,) = there.invoices()
+    assert sent.customer == theirs
+
+
+def test_a_removed_integration_is_asked_nothing(office: Office) -> None:
+    said = CliRunner().invoke(app, ["integrations", "remove", office.id, "--force"], obj=OfficeDesk(office))
+    assert said.exit_code == 0, said.output
+
+    assert run(office, code=2).stderr
 
 
 def test_what_waits_is_among_the_exceptions(office: Office) -> None:
