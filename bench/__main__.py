@@ -1,4 +1,5 @@
-"""`python -m bench [--quick] [ROW …]`: rows are start, webhooks, push, pull, bill, providers, pages, api."""
+"""`python -m bench [--quick] [ROW …]`: rows are start, webhooks, push, pull, bill, month, providers, pages,
+api."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import api, bill, pages, providers, pull, push, start, webhooks
+from bench import api, bill, month, pages, providers, pull, push, start, webhooks
 from daemon import log
 
 ROWS = {
@@ -17,6 +18,7 @@ ROWS = {
     "push": push.rows,
     "pull": pull.rows,
     "bill": bill.rows,
+    "month": month.rows,
     "providers": providers.rows,
     "pages": pages.rows,
     "api": api.rows,

@@ -59,7 +59,7 @@ class Cost:
 def rows(quick: bool) -> Iterator[Figure]:
     one, many = WHOLE
     for provider in (one, *(name for name in FEWEST if name != one)):
-        count = (many if provider == one else OTHERS) // (20 if quick else 1)
+        count = (many if provider == one else OTHERS) // (40 if quick else 1)
         with world(provider) as at:
             yield from month(at, provider, count)
     yield from standing(STANDING // (50 if quick else 1))
