@@ -9,7 +9,7 @@ KILLS  ?= 20
 COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 \
 	--all-extras pyproject.toml
 
-.PHONY: demo test lint bench sim kill lock wheel clean
+.PHONY: demo test lint bench sim life kill lock wheel clean
 
 demo: $(STAMP)
 	@$(BIN)/wispbill demo $(ARGS)
@@ -27,6 +27,9 @@ bench: $(STAMP)
 
 sim: $(STAMP)
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
+
+life: $(STAMP)
+	@$(BIN)/python -m tests.simulation.life $(ARGS)
 
 kill: $(STAMP)
 	@WISPBILL_KILLS=$(KILLS) $(BIN)/python -m pytest tests/acceptance/test_kill.py $(ARGS)

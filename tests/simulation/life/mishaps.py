@@ -106,7 +106,7 @@ def drawn(chance: Chance, places: list[Place], first: datetime, last: datetime) 
         found += [mishap("hooks off", place, chance.between(24, 120)) for _ in some(2)]
         if place.app_id:
             found += [mishap("grant lost", place, 48) for _ in range(max(1, len(some(1))))]
-    found += [mishap("platform down", None, chance.between(20, 30)) for _ in some(3)]
+    found += [mishap("platform down", None, chance.between(20, 30)) for _ in range(max(1, len(some(3))))]
     found += [mishap("machine off", None, chance.between(0.2, 14)) for _ in some(8)]
     return sorted(found, key=lambda one: one.at)
 
