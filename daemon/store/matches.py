@@ -26,6 +26,8 @@ MATCHED = "matched"
 """The origin of a payer that was found so."""
 GONE = "gone"
 """The kind of a proposal that waits because the payer is no more."""
+_FORGOTTEN: dict[str, Any] = {"shown": {}, "others": []}
+"""Once it is decided, nobody needs to know any more what people there said of themselves."""
 WAITS = ("WB-PAYER-UNDECIDED", "WB-PAYER-GONE")
 """What invoices wait under for a decision."""
 CHUNK = 500
@@ -278,7 +280,7 @@ def _write_decision(
         "decided_payer": payer,
         "decided_by": actor,
         "decided_at": now,
-    }
+    } | _FORGOTTEN
     mine = (Table.integration_id == integration.id) & (Table.customer_id == drawn.customer_id)
     if Table.update(values).where(mine).execute():
         return
@@ -289,7 +291,7 @@ def _write_decision(
 
 def answered(integration_id: str, customer_id: str, payer: str, *, actor: str, now: datetime) -> None:
     """Inside a transaction: a person preset the payer, which answers whatever was asked."""
-    values = {"decision": MATCH, "decided_payer": payer, "decided_by": actor, "decided_at": now}
+    values = _FORGOTTEN | {"decision": MATCH, "decided_payer": payer, "decided_by": actor, "decided_at": now}
     mine = (Table.integration_id == integration_id) & (Table.customer_id == customer_id)
     Table.update(values).where(mine & Table.decided_at.is_null()).execute()
     _resume(integration_id, [customer_id], now)

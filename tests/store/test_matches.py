@@ -89,6 +89,7 @@ def test_a_later_list_replaces_what_waits_and_nothing_that_is_decided(
     found = matches.of_customers(integration.id, [customer.id, other.id])
     assert (found[customer.id].external_id, found[customer.id].proof) == ("cus_3", "NEW")
     assert (found[other.id].external_id, found[other.id].decided_payer) == ("cus_2", "cus_2")
+    assert (found[other.id].shown, found[other.id].others) == ({}, [])  # names nobody any more
     assert matches.settled(integration.id) == {other.id}
 
 
