@@ -19,9 +19,11 @@ from daemon.store import (
     receipts,
     service,
     standings,
+    sweeps,
     tenants,
     tickets,
 )
+from daemon.store.secrets import CREDENTIALS
 from daemon.store.tables import (
     Customer,
     Difference,
@@ -324,6 +326,30 @@ def test_an_integration_is_tested_paused_resumed_and_set(office: Office, clerk: 
     assert (now_there.pull_status, now_there.create_automatically) == (False, True)
     assert done_by(office, "integration.changed") == ACTOR
     assert clerk.post(f"{page}/settings", {"pace": "hourly; DROP TABLE"}).status == 422
+
+
+def test_a_test_that_fails_says_why_on_its_page(office: Office, clerk: Browser, at: str) -> None:
+    connected(office)
+    [row] = integrations.listing(office.tenant.id)
+    other = {"secret_key": "sk_test_nobodyknows00000000"}
+    office.house.store.write("test", lambda: office.house.safe.put(row, CREDENTIALS, other))
+    clerk.see(f"{at}/integrations/{row.id}")
+    seen = clerk.send(f"{at}/integrations/{row.id}/test")
+    assert "The test failed." in seen.text and "WB-REMOTE-UNAUTHORISED" in seen.text
+    assert "nobodyknows" not in seen.html
+
+
+def test_both_books_are_compared_when_somebody_asks(office: Office, clerk: Browser, at: str) -> None:
+    connected(office)
+    [row] = integrations.listing(office.tenant.id)
+    page = f"{at}/integrations/{row.id}"
+    clerk.see(page)
+    clerk.send(f"{page}/compare")
+    asked = sweeps.of(row.id)
+    assert asked is not None and asked.is_asked_for
+    assert done_by(office, "sweep.requested") == ACTOR
+    clerk.send(f"{page}/pause")
+    assert clerk.post(f"{page}/compare").status == 409
 
 
 def test_a_brake_is_released_only_by_who_says_that_they_looked(

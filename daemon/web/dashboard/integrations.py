@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from daemon.connect import accounts
-from daemon.errors import InvalidInput
+from daemon.errors import CATALOGUE, InvalidInput, RemoteError, VaultError, WispbillError
 from daemon.jobs import pull
-from daemon.model import IntegrationState
+from daemon.log import scrub
+from daemon.model import RUNNING, IntegrationState
 from daemon.office.health import Health, all_of
 from daemon.providers import provider_class
-from daemon.store import customers, differences, integrations, overviews, records, views
+from daemon.store import customers, differences, integrations, overviews, records, sweeps, views
 from daemon.web.api.connecting import tested
 from daemon.web.dashboard.roles import ADMINS, OFFICE, READERS
 from daemon.web.dashboard.within import Desk, Spot
@@ -48,16 +49,41 @@ def one(desk: Desk) -> Answer:
 
 
 def test(desk: Desk) -> Answer:
-    """The connection test. Raises RemoteError with what is wrong, or TooFast."""
+    """The connection test; what is wrong is told on its page. Raises TooFast."""
     row = _there(desk)
-    account = tested(desk.house.providers(row), close=False)
-    accounts.tested(desk.house, row, account, actor=desk.actor)
+    try:
+        account = tested(desk.house.providers(row), close=False)
+        accounts.tested(desk.house, row, account, actor=desk.actor)
+    except (RemoteError, VaultError) as error:
+        desk.visit.say("bad", f"The test failed. {_plainly(error)}")
+        return _back(desk, row)
     missing = ", ".join(account.missing)
     if missing:
         desk.visit.say("bad", f"It answers, but lacks: {missing}.")
     else:
         desk.visit.say("good", f"It answers as {account.name or account.account_id}. All is well.")
     return _back(desk, row)
+
+
+def compare(desk: Desk) -> Answer:
+    """Both books, invoice by invoice, as every night. Raises InvalidInput where it does not run."""
+    row = _there(desk)
+    if row.state not in RUNNING or not row.pull_status:
+        raise InvalidInput("WB-INTEGRATION-STATE", "it is not read now, so nothing can be compared")
+
+    def work() -> None:
+        sweeps.ask(row, desk.now)
+        desk.audit("sweep.requested", row.id, {})
+
+    desk.write("compare", work, wake="sweep")
+    desk.visit.say("good", "Both books are compared as soon as its quota allows; what differs stands here.")
+    return _back(desk, row)
+
+
+def _plainly(error: WispbillError) -> str:
+    """The catalogue's sentence, and what was said."""
+    entry = CATALOGUE.get(error.code)
+    return f"{entry.sentence if entry else ''} ({error.code}: {scrub(error.message).rstrip('.')})"
 
 
 def pause(desk: Desk) -> Answer:
@@ -133,6 +159,7 @@ SPOTS = (
     Spot("GET", "integrations", listed, READERS),
     Spot("GET", ONE, one, READERS),
     Spot("POST", f"{ONE}/test", test, OFFICE),
+    Spot("POST", f"{ONE}/compare", compare, OFFICE),
     Spot("POST", f"{ONE}/pause", pause, OFFICE),
     Spot("POST", f"{ONE}/resume", resume, OFFICE),
     Spot("POST", f"{ONE}/release-brake", release_brake, OFFICE),
