@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from daemon.errors import PayerUndecided, Rejected, RemoteError, StepStuck, WispbillError
+from daemon.errors import PayerUndecided, Rejected, RemoteError, StepStuck, Unsupported, WispbillError
 from daemon.jobs.matching.proofs import proof_of
 from daemon.jobs.visit import Visit
 from daemon.model import Asked, InvoiceDraft, Observation, PayerSeen, PayerState, SyncState
@@ -66,7 +66,7 @@ def met(
         if seen.state is PayerState.ACTIVE:
             return error
         heir = _heir(visit, link, seen)
-    except RemoteError:
+    except (RemoteError, Unsupported):
         return error  # as refused: the next try asks again
     if heir is None:
         return _lost(visit, link, invoice, journal, seen)
@@ -101,7 +101,7 @@ def _heir_by_now(visit: Visit, old: str, billed: str | None) -> str | None:
         if seen.state is PayerState.ACTIVE:
             return None
         return _last(visit, seen.merged_into or billed)
-    except RemoteError:
+    except (RemoteError, Unsupported):
         return None
 
 
