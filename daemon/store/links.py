@@ -34,9 +34,7 @@ def of_invoice(invoice_id: str) -> records.Link:
 
 
 def of_invoices(invoice_ids: Sequence[str]) -> dict[str, records.Link]:
-    if not invoice_ids:
-        return {}
-    return {row.invoice_id: row for row in records.Link.select(Link.invoice_id.in_(list(invoice_ids)))}
+    return {row.invoice_id: row for row in records.Link.by("invoice_id", invoice_ids)}
 
 
 def hold(link_id: str) -> records.Link:

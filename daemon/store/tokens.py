@@ -101,7 +101,7 @@ def find(token: str) -> ApiToken | None:
     match = _TOKEN.fullmatch(token)
     if match is None:
         return None
-    row = ApiToken.first(Table.id == match[1])
+    row = next(iter(ApiToken.by("id", [match[1]])), None)
     return row if row is not None and hmac.compare_digest(row.hash, _hashed(token)) else None
 
 

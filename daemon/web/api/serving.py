@@ -139,7 +139,7 @@ class Api:
         if not name.isprintable():
             raise NotFound("tenant", name)
         if token.tenant_id != PLATFORM:
-            row = tenants.get(token.tenant_id)
+            row = tenants.of(token.tenant_id)
             if name and name not in (row.id, row.reference, f"ref:{row.reference}"):
                 raise NotFound("tenant", name)
             return row
