@@ -9,6 +9,7 @@ from typing import Any
 
 from daemon.house import House
 from daemon.office import quotas
+from daemon.reports.accounts import name_of
 from daemon.reports.asking import Asked
 from daemon.reports.shape import Column, Kind, Report, Row
 from daemon.store import integrations, records
@@ -77,8 +78,7 @@ def report(house: House, asked: Asked) -> Report:
 
 
 def _account(one: records.Integration) -> Row:
-    name = f"{one.provider} {one.account_name or one.id}"
-    return {"account": name, "integration_id": one.id, "state": one.state.replace("_", " ")}
+    return {"account": name_of(one), "integration_id": one.id, "state": one.state.replace("_", " ")}
 
 
 def _ran(push: Runs, pull: Runs) -> Row:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from daemon.money import Money
+from daemon.office.state import counted
+from daemon.reports.accounts import name_of
 from daemon.reports.asking import Asked
 from daemon.reports.close import differing
 from daemon.reports.close.differing import Apart, Known
@@ -168,10 +170,10 @@ def verdict(known: Reckoned, now: datetime) -> str:
         if one.amount is not None:
             amounts[one.currency].append(abs(one.amount.minor))
     said = [
-        f"{Money(sum(minors), currency)} on {_counted(len(minors))}"
+        f"{Money(sum(minors), currency)} on {counted(len(minors), 'invoice')}"
         for currency, minors in sorted(amounts.items())
     ]
-    said += [f"{_counted(unknown)} not read yet"] if unknown else []
+    said += [f"{counted(unknown, 'invoice')} not read yet"] if unknown else []
     return f"{begin} does not tie: {'; '.join(said)}."
 
 
@@ -197,7 +199,8 @@ def _freshness(asked: Asked, known: Reckoned) -> list[str]:
         )
         text += f"; both books were proven equal at {shown(proven)}" if proven else ""
         if early and asked.now >= known.span.until:
-            text += f"; {_counted(early)} before the month was over (wispbill sweep reads the open ones)"
+            text += f"; {counted(early, 'invoice')} before the month was over"
+            text += " (wispbill sweep reads the open ones)"
         said.append(f"{text}.")
     return said
 
@@ -207,13 +210,9 @@ def _brakes(known: Reckoned) -> list[str]:
     return [f"The brake holds {row.brake.get('count')} changes at {row.id}." for row in rows if row.brake]
 
 
-def _counted(count: int) -> str:
-    return "1 invoice" if count == 1 else f"{count} invoices"
-
-
 def account(known: Reckoned, name: str | None) -> str:
     row = known.accounts.get(name or "")
-    return f"{row.provider} {row.account_name or row.id}" if row else "none yet"
+    return name_of(row) if row else "none yet"
 
 
 # --- tables -------------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+from pydantic.alias_generators import to_camel
+
 from daemon.model import Document
 from daemon.reports.shape import Cell, Column, Report, Row
 from daemon.reports.writing.cells import plain, seconds
@@ -32,7 +34,7 @@ def document(report: Report) -> Document:
         "rows": [_row(row) for row in report.rows],
         "totals": [_row(row) for row in report.totals],
         "parts": {
-            camel(part.name): {
+            to_camel(part.name): {
                 "title": part.title,
                 "columns": [_column(one) for one in part.columns],
                 "rows": [_row(row) for row in part.rows],
@@ -44,11 +46,11 @@ def document(report: Report) -> Document:
 
 
 def _column(column: Column) -> Document:
-    return {"key": camel(column.key), "heading": column.heading, "kind": column.kind.value}
+    return {"key": to_camel(column.key), "heading": column.heading, "kind": column.kind.value}
 
 
 def _row(row: Row) -> Document:
-    return {camel(name): _value(value) for name, value in row.items()}
+    return {to_camel(name): _value(value) for name, value in row.items()}
 
 
 def _value(value: Cell) -> str | int | None:
@@ -56,8 +58,3 @@ def _value(value: Cell) -> str | int | None:
     if value is None or isinstance(value, int):
         return value
     return seconds(value) if isinstance(value, timedelta) else plain(value)
-
-
-def camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)

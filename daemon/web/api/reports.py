@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model
+from pydantic.alias_generators import to_camel
 
 from daemon.reports import REPORTS, Asked, ReportType, Wish, close, make
 from daemon.reports.writing import FORMATS, filename, written
-from daemon.reports.writing.as_json import camel, document
+from daemon.reports.writing.as_json import document
 from daemon.store import closes
 from daemon.store.closes import Closed
 from daemon.web.api import roles
@@ -178,7 +179,7 @@ def _of(request: Request, month: str) -> Asked:
 
 
 def _closed(row: Closed) -> ClosedShown:
-    sums = [{camel(name): value for name, value in one.items()} for one in row.sums]
+    sums = [{to_camel(name): value for name, value in one.items()} for one in row.sums]
     names = (name for name in ClosedShown.model_fields if name != "sums")
     return ClosedShown(sums=sums, **{name: getattr(row, name) for name in names})
 
