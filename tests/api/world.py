@@ -16,6 +16,7 @@ from daemon.web.api.endpoints import EndpointGiven, ResendGiven
 from daemon.web.api.entering import InvoicesGiven, NumberingGiven, SubscriptionsGiven
 from daemon.web.api.matches import DecisionsGiven
 from daemon.web.api.office import SettleGiven
+from daemon.web.api.papers import LetterheadGiven
 from daemon.web.api.payers import PayerGiven
 from daemon.web.api.plans import AdjustGiven, SkipGiven
 from daemon.web.api.portal import PortalSessionGiven
@@ -36,6 +37,7 @@ INVOICE = {
 PLAN = {"reference": "home", "lines": [{"description": "Home 100", "amount": "30.00"}]}
 
 BODIES: Mapping[type[given.Given], dict[str, Any]] = {
+    LetterheadGiven: {"address": ["Main Street 1"], "tax_number": "VAT 1", "how_to_pay": "", "locale": "en"},
     CloseMonthGiven: {"month": "2026-02", "note": None},
     ReopenMonthGiven: {"month": "2026-02", "reason": "a late invoice"},
     given.SetupGiven: {

@@ -81,7 +81,7 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
     given = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
     body = f"<dt>Body</dt><dd>{_type(given)}</dd>" if given else ""
     answers = "".join(
-        f"<dt>{status}</dt><dd>{_type(answer['content']['application/json']['schema'])}</dd>"
+        f"<dt>{status}</dt><dd>{_content(answer['content'])}</dd>"
         for status, answer in operation["responses"].items()
         if "content" in answer
     )
@@ -96,6 +96,13 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
         f"</h3><p>{_text(operation['summary'])}. {_text(operation['description'])}</p>"
         f"<dl>{query}{body}{answers}</dl></section>"
     )
+
+
+def _content(content: dict[str, Any]) -> str:
+    """The model, or the media types of what is none."""
+    if "application/json" in content:
+        return _type(content["application/json"]["schema"])
+    return ", ".join(f"<code>{escape(kind)}</code>" for kind in content)
 
 
 def _schema(name: str, schema: dict[str, Any]) -> str:

@@ -106,9 +106,8 @@ def _operation(route: Route, refs: Any) -> Schema:
     if route.status == 201 and not route.also:
         answers.append((200, route.shown))
     for status, model in answers:
-        content = {"application/json": {"schema": refs[model, "serialization"]}} if model else None
-        if content:
-            content |= {kind: {"schema": {"type": "string"}} for kind in route.files}
+        content = {"application/json": {"schema": refs[model, "serialization"]}} if model else {}
+        content |= {kind: {"schema": {"type": "string"}} for kind in route.files}
         words = {200: "So it is", 201: "It was added", 202: "It will be done"}
         operation["responses"][str(status)] = {"description": words[status]} | (
             {"content": content} if content else {}
