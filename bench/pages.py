@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import median
@@ -13,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 from pydantic import SecretStr
 
 from bench.filled import EACH, fill
-from bench.harness import Figure, Stopwatch, connect, folder, house
+from bench.harness import Figure, connect, folder, house
 from daemon.house import House
 from daemon.store import staff, statistics
 from daemon.store.tokens import Role
@@ -115,13 +116,14 @@ class Office:
         assert self.ask("POST", "/dashboard/sign-in", urlencode(fields).encode())[0] == 303
 
     def time(self, path: str) -> float:
-        """Milliseconds, the median."""
+        """Milliseconds of this thread, the median: what other work on the machine takes is not in it. All
+        that a page needs happens in the thread, and SQLite's pages are in memory."""
         taken = []
         for _ in range(TIMES):
-            with Stopwatch() as watch:
-                status, _body = self.ask("GET", path)
+            began = time.thread_time()
+            status, _body = self.ask("GET", path)
+            taken.append((time.thread_time() - began) * 1000)
             assert status == 200, path
-            taken.append(watch.seconds * 1000)
         return median(taken)
 
     def first(self, path: str, pattern: str) -> str:
