@@ -152,10 +152,17 @@ def check(seen: Seen) -> None:
 
 
 class Strict(HTMLParser):
-    """No script and no style but our own files: what the policy would stop is not even written."""
+    """No script and no style but our own files: what the policy would stop is not even written. No id stands
+    there twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ids: set[str] = set()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
+        assert given.get("id", "-") not in self._ids, f"an id twice: {given}"
+        self._ids |= {given["id"]} if "id" in given else set()
         assert tag != "style" and "style" not in given, "an inline style"
         assert not [name for name in given if name.startswith("on")], f"an inline handler: {given}"
         if tag in ("script", "link", "img", "iframe", "object", "embed"):

@@ -66,7 +66,7 @@ class Page:
             '<meta name="viewport" content="width=device-width,initial-scale=1">'
             '<meta name="color-scheme" content="light dark">'
             f"<title>{escape(self.title)}</title>{sheets}</head>"
-            '<body><main class="wide"><section class="card">'
+            '<body><main class="wide"><section class="card empty">'
             f"<h1>{escape(self.title)}</h1>{self.body}</section></main></body></html>"
         ).encode()
 

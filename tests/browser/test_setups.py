@@ -127,6 +127,8 @@ def test_consent_leads_there_and_back_into_the_portal(page: Page, all_six: Runni
     page.get_by_role("link", name="Go to").click()
     page.wait_for_load_state()
     consented(page)
+    fits(page)
+    accessible(page)
     page.get_by_role("link", name="Go on in your account").click()
 
     page.wait_for_url(f"{all_six.url}{SETUP}")
