@@ -104,12 +104,12 @@ def settle(
 
 
 def _settle(desk: Desk, name: str, note: str, tenant_id: str | None) -> None:
-    from daemon.jobs import exceptions
+    from daemon.jobs import acknowledging
 
     if not note:
         raise InvalidInput("WB-INPUT", "say in --note what you found, or did")
     sentence = desk.write(
         "exceptions.settle",
-        lambda: exceptions.settle(tenant_id, name, note=note[:500], actor=desk.actor, now=desk.now),
+        lambda: acknowledging.settle(tenant_id, name, note=note[:500], actor=desk.actor, now=desk.now),
     )
     output.say(f"{name} is settled. {sentence}")

@@ -11,10 +11,9 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from daemon.dunning import QUIET
-from daemon.errors import CATALOGUE, InvalidInput
+from daemon.errors import CATALOGUE
 from daemon.jobs.remedies import giving_again, settling
 from daemon.model import RUNNING, DocStatus, IntegrationState, StepState
-from daemon.model.ids import DIFFERENCE, RECEIPT
 from daemon.model.states import Duty
 from daemon.money import Money, exponent
 from daemon.store import (
@@ -377,24 +376,3 @@ def _secrets(tenant_id: str | None) -> Iterator[Matter]:
 def names(found: Iterable[Matter]) -> dict[str, records.Customer]:
     """The customers concerned, by id."""
     return customers.by_ids({one.customer_id for one in found if one.customer_id})
-
-
-# --- settled ------------------------------------------------------------------------------------------
-
-
-def settle(tenant_id: str | None, name: str, *, note: str, actor: str, now: datetime) -> str:
-    """Inside a transaction: a person has looked, and says so. Returns what it was about. Raises NotFound, or
-    InvalidInput for what is gone only once it is put right."""
-    if name.startswith(f"{RECEIPT}_"):
-        paid = receipts.get(tenant_id, name)
-        receipts.settle(paid, note=note, actor=actor, now=now)
-        return f"{paid.amount}, paid by {paid.method.replace('_', ' ')} on {paid.paid_on}."
-    if not name.startswith(f"{DIFFERENCE}_"):
-        raise InvalidInput(
-            "WB-INPUT",
-            f"only differences ({DIFFERENCE}_…) and payments ({RECEIPT}_…) are settled so; the others are "
-            "gone when they are put right",
-        )
-    row = differences.get(tenant_id, name)
-    differences.settle(row, note=note, actor=actor, now=now)
-    return row.sentence

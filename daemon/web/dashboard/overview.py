@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from daemon.errors import InvalidInput
-from daemon.jobs import exceptions
+from daemon.jobs import acknowledging
 from daemon.jobs.exceptions import Matter, names
 from daemon.office.search import Found, account_of, search
 from daemon.office.state import ago, state_of
@@ -59,7 +59,7 @@ def settle(desk: Desk) -> Answer:
         raise InvalidInput("WB-INPUT", "note: say in a line what you found, or did", field="note")
     desk.write(
         "exceptions.settle",
-        lambda: exceptions.settle(desk.tenant.id, name, note=note, actor=desk.actor, now=desk.now),
+        lambda: acknowledging.settle(desk.tenant.id, name, note=note, actor=desk.actor, now=desk.now),
     )
     desk.visit.say("good", "It is settled; it comes back only where it becomes another.")
     return Go(desk.path("needs"))
