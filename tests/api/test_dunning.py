@@ -8,6 +8,7 @@ import pytest
 
 from daemon.jobs.enforce import enforce
 from daemon.store import audit, service
+from daemon.web.api.dunning import looking
 from tests.api.asking import Office
 from tests.api.test_flow import INVOICE, INVOICES, STRIPE
 
@@ -116,3 +117,10 @@ def test_the_brake_is_released_by_an_administrator(office: Office) -> None:
     assert office.post("/api/dunning/release-brake", status=200) == {"released": True}
     rows = [row.action for row in audit.latest(tenant_id=office.tenant.id)]
     assert rows[0] == "service.brake_released"
+
+
+def test_a_few_look_ahead_at_once_and_the_next_comes_again(office: Office) -> None:
+    with looking.one(), looking.one():
+        got = office.ask("GET", "/api/dunning/preview")
+        assert (got.status, got.headers["retry-after"]) == (429, "2")
+    assert office.ask("GET", "/api/dunning/preview").status == 200

@@ -6,10 +6,6 @@ provider that hangs holds up nobody else's request.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from daemon import app, connect
 from daemon.connect import accounts
 from daemon.errors import InvalidInput
@@ -18,23 +14,13 @@ from daemon.providers import provider_class
 from daemon.providers.base import Provider
 from daemon.store import apps, integrations, records
 from daemon.web.api import given, seen, shown
-from daemon.web.api.pace import TooFast
+from daemon.web.api.pace import Few
 from daemon.web.api.routing import Answer, Request
 
 AT_ONCE = 2
 AGAIN_S = 5
-_testing = threading.BoundedSemaphore(AT_ONCE)
-
-
-@contextmanager
-def one_of_few() -> Iterator[None]:
-    """Around what asks a provider; raises TooFast where enough do already."""
-    if not _testing.acquire(blocking=False):
-        raise TooFast(AGAIN_S, "other connections are being tested")
-    try:
-        yield
-    finally:
-        _testing.release()
+one_of_few = Few(AT_ONCE, AGAIN_S, "other connections are being tested").one
+"""Around what asks a provider."""
 
 
 def setup(request: Request, customer_id: str | None) -> Answer:

@@ -19,11 +19,15 @@ from daemon.store import records
 from daemon.store.tokens import Role
 from daemon.web.api import given, roles
 from daemon.web.api.given import Day, Given, PageQuery
+from daemon.web.api.pace import Few
 from daemon.web.api.routing import Answer, Request, Route
 from daemon.web.api.shown import Page, Shown
 
 OWN = "/api/customers/{customerId}/service"
 Status = Literal["active", "warned", "throttled", "suspended", "closed"]
+looking = Few(2, 2, "other days are being looked at")
+"""Every day up to that one is gone through, for everybody who owes."""
+
 Reason = Annotated[
     str,
     Field(
@@ -167,8 +171,9 @@ def held(request: Request) -> Answer:
 def look_ahead(request: Request) -> Answer:
     asked = request.asked(PreviewQuery)
     day = day_of(request.house, request.tenant, asked.date)
-    coming = preview(request.house, request.tenant, day, after=asked.after)
-    rows = list(islice(coming, asked.limit + 1))
+    with looking.one():
+        coming = preview(request.house, request.tenant, day, after=asked.after)
+        rows = list(islice(coming, asked.limit + 1))
     more = rows[asked.limit - 1].customer.id if len(rows) > asked.limit else None
     return Answer(PlannedPage(date=day, customers=[_planned(one) for one in rows[: asked.limit]], next=more))
 
