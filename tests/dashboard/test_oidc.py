@@ -13,6 +13,7 @@ import pytest
 
 from daemon.store import staff
 from daemon.store.tokens import Role
+from daemon.web.dashboard import entering
 from tests.api.asking import Office, build_office
 from tests.browsing import Browser, Seen
 from tests.dashboard.issuing import CLIENT_ID, CLIENT_SECRET, ISSUER, Issuer, another_key
@@ -312,6 +313,25 @@ def test_without_an_issuer_there_is_no_such_page(begin: Begin) -> None:
     browser = Browser(office.app)
     assert "organisation" not in browser.see(f"{ROOT}/sign-in").text
     assert browser.get(START).status == 404
+
+
+def test_who_tries_from_elsewhere_does_not_stand_in_the_way(begin: Begin) -> None:
+    office = begin(dashboard__wrong_per_minute=5)
+    a_member(office, Role.TENANT_STAFF, email="office@example.com", password=None)
+    issuer = issuer_of(office)
+    stranger = Browser(office.app, address="203.0.113.9")
+    answers = [stranger.get(f"{ROOT}/oidc?state=x&code=y").status for _ in range(30)]
+    assert answers.count(429) == 10
+    assert come_back(office, issuer).status == 303
+
+
+def test_an_issuer_that_hangs_leaves_the_threads_to_others(office: Office) -> None:
+    issuer_of(office)
+    browser = Browser(office.app)
+    browser.see(f"{ROOT}/sign-in")
+    with entering.one_of_few(entering._AT_ISSUER), entering.one_of_few(entering._AT_ISSUER):
+        assert browser.get(START).status == 429
+    assert browser.get(START).status == 303
 
 
 def test_the_client_secret_is_in_no_answer_and_no_log(

@@ -26,21 +26,21 @@ from daemon.web.pages.answers import own_path
 WRONG = "The e-mail address and the password do not belong together."
 MOST_EMAIL = 254
 PATIENCE_S = 0.5
-_AT_ONCE = threading.BoundedSemaphore(2)
+_AT_ONCE, _AT_ISSUER = threading.BoundedSemaphore(2), threading.BoundedSemaphore(2)
 
 log = structlog.get_logger()
 
 
 @contextmanager
-def one_of_few() -> Iterator[None]:
-    """Around what takes its time by design: whoever floods us with passwords must not take the threads that
-    webhooks are served by. Raises TooFast where others wait already."""
-    if not _AT_ONCE.acquire(timeout=PATIENCE_S):
+def one_of_few(seats: threading.BoundedSemaphore = _AT_ONCE) -> Iterator[None]:
+    """Around what takes its time, by design or because the issuer does: whoever floods us must not take the
+    threads that webhooks are served by. Raises TooFast where others wait already."""
+    if not seats.acquire(timeout=PATIENCE_S):
         raise TooFast(2, "many are signing in at this moment")
     try:
         yield
     finally:
-        _AT_ONCE.release()
+        seats.release()
 
 
 class Door:
@@ -88,18 +88,20 @@ class Door:
     def to_issuer(self, visit: Visit) -> Answer:
         """A link, not a form: browsers hold a form's redirects to the policy that forms go nowhere else."""
         self._take_turn(visit)
-        return self._oidc.begin(visit, within_here(visit.query.get("next")))
+        with one_of_few(_AT_ISSUER):
+            return self._oidc.begin(visit, within_here(visit.query.get("next")))
 
     def from_issuer(self, visit: Visit) -> Answer:
         """Who comes back is as suspect as who types a password."""
         self._take_turn(visit)
-        row, following = self._oidc.back(visit)
+        with one_of_few(_AT_ISSUER):
+            row, following = self._oidc.back(visit)
         if not begin(visit, row, how="oidc"):
             raise InvalidInput("WB-ACCESS-OIDC", "something changed under way; please try again")
         return Go(within_here(following))
 
     def _take_turn(self, visit: Visit) -> None:
-        wait_s = self._throttle.take("", visit.client, known=False)
+        wait_s = self._throttle.take_address(visit.client)
         if wait_s:
             raise TooFast(wait_s, "too many tries to sign in")
 

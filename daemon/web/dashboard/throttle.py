@@ -28,3 +28,8 @@ class Throttle:
         if known:
             return self._pairs.take((name, client))
         return self._addresses.take(client) or self._pairs.take((name, client)) or self._strangers.take(name)
+
+    def take_address(self, client: str) -> int:
+        """As above, where it is not known yet who it is: by the address alone, so that nobody who tries from
+        elsewhere stands in the way."""
+        return self._addresses.take(client)
