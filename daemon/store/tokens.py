@@ -121,7 +121,9 @@ def listing(tenant_id: str | None, *, limit: int, after: str = "") -> list[ApiTo
 
 
 def revoke(row: ApiToken, *, actor: str, now: datetime) -> ApiToken:
-    """Inside a transaction; again is harmless."""
+    """Inside a transaction; again is harmless, also at once."""
+    plain.hold(Table, row.id)
+    row = get(None, row.id)
     if row.revoked_at is None:
         plain.update(Table, "id", row.id, {"revoked_at": now})
         audit.append(row.tenant_id, actor=actor, action="token.revoked", subject=row.id, data={}, now=now)

@@ -87,3 +87,14 @@ def test_of_changes_under_one_version_one_is_made(office: Office) -> None:
     ]
     found = sorted(got.status for got in at_once(office, asks))
     assert found == [200, 412, 412, 412, 412, 412]
+
+
+def test_a_token_that_is_revoked_by_many_at_once_is_revoked_once_and_counts_no_more(office: Office) -> None:
+    made = office.post("/api/tokens", {"role": "read_only", "label": "x"})
+    asks = [lambda: office.ask("DELETE", f"/api/tokens/{made['id']}")] * 4
+    assert {got.json["revokedAt"] for got in at_once(office, asks)} == {
+        office.clock.now().isoformat().replace("+00:00", "Z")
+    }
+    rows = [row for row in audit.latest(tenant_id=office.tenant.id) if row.object == made["id"]]
+    assert [row.action for row in rows] == ["token.revoked", "token.added"]
+    assert office.ask("GET", "/api/customers", token=made["token"]).status == 401
