@@ -15,7 +15,8 @@ from daemon.reports import close
 from daemon.reports.asking import Asked, Wish
 from daemon.reports.shape import Report, Row
 from daemon.sandbox.seats import SEATED
-from daemon.store import audit, closes, differences, invoices, links
+from daemon.store import audit, closes, differences, invoices, links, records
+from daemon.store.tables import Invoice, Link
 from tests.jobs.sweeping import Office, ref
 
 MakeOffice = Callable[..., Office]
@@ -114,6 +115,61 @@ def test_what_both_sides_call_void_ties(office_at: MakeOffice, provider: str) ->
     assert made.verdict == "March 2026 ties to the cent."
     (row,) = made.rows
     assert (row["closing"], row["ahead"]) == (Money(4500, "USD"), Money(0, "USD"))
+
+
+def strayed(office: Office, link: records.Link, **values: object) -> None:
+    """Our row about it is no longer as it was."""
+    office.house.store.write("test", lambda: Link.update(values).where(Link.id == link.id).execute())
+
+
+GONE = {"external_id": None, "reference": None, "integration_id": None, "state": "pending"}
+
+
+def test_a_document_of_ours_that_nothing_here_has_is_beyond_the_books(office_at: MakeOffice) -> None:
+    """As after a restore from a backup that is older than the push."""
+    office = office_at("stripe")
+    link, untouched = office.pushed(2)
+    strayed(office, link, **GONE)
+    office.house.store.write(
+        "test", lambda: Invoice.update(reference="other").where(Invoice.id == link.invoice_id).execute()
+    )
+    office.sweep()
+
+    made = closing(office)
+
+    amounts = [row["amount"] for row in part(made, "differences")]
+    assert amounts == [Money(-4500, "USD"), Money(4500, "USD")]
+    ledgers = {str(row["account"]): row["ledger"] for row in made.rows}
+    assert ledgers["stripe WISP 1"] == Money(9000, "USD")
+    assert not made.well and untouched.external_id
+
+
+def test_our_document_that_our_row_forgot_is_one_difference_with_the_way_to_take_it_over(
+    office_at: MakeOffice,
+) -> None:
+    office = office_at("stripe")
+    link, _untouched = office.pushed(2)
+    gone = {"external_id": None, "reference": None, "state": "failed", "next_push_at": None}
+    strayed(office, link, **gone)
+    office.sweep()
+
+    made = closing(office)
+
+    (row,) = part(made, "differences")
+    assert row["command"] == f"wispbill invoices sync {link.invoice_id}"
+    assert made.verdict == "March 2026 does not tie: 45.00 USD on 1 invoice."
+
+
+def test_what_was_not_read_is_told_as_not_known(office_at: MakeOffice) -> None:
+    office = office_at("stripe")
+    (link,) = office.pushed(1)
+    strayed(office, link, provider_total_minor=None)
+    office.clock.move(days=31)
+
+    made = close.report(asked(office))
+
+    assert made.verdict == "March 2026 does not tie: 1 invoice whose amount at the provider is not known."
+    assert closing(office).verdict == "March 2026 ties to the cent."
 
 
 def test_what_was_never_sent_keeps_the_month_open(office_at: MakeOffice) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from daemon.jobs.remedies import settling
 from daemon.model import RUNNING, SyncState
@@ -16,6 +16,7 @@ from daemon.store.differences import Difference
 from daemon.store.reporting.close import Line
 
 OF_MONEY = frozenset({Kind.AMOUNT_EDITED, Kind.DELETED_THERE, Kind.STATUS_UNKNOWN})
+OF_AN_INVOICE = OF_MONEY | {Kind.UNKNOWN_HERE}
 NOT_HERE = frozenset({Kind.UNKNOWN_HERE, Kind.DUPLICATE})
 """Documents that the provider has beyond those of ours."""
 
@@ -48,25 +49,44 @@ def apart(lines: Iterable[Line], month: Month, known: Known) -> list[Apart]:
     return [one for line in lines if month.has(line.issued_on) for one in _of(line, known)]
 
 
-def beyond(rows: Iterable[Difference], month: Month) -> list[Apart]:
-    """Documents that the provider has and we do not, as found in the month."""
+def beyond(
+    rows: Iterable[Difference], month: Month, issued: Mapping[str, date], currency: str
+) -> list[Apart]:
+    """Documents that the provider has and we do not: in the month of the invoice that they double, else in
+    the one in which they were found. `currency` stands for one that is not known."""
     return [
-        Apart(row.integration_id, row.amount.currency, None, None, row.amount, row.sentence, _command(row))
+        Apart(
+            row.integration_id,
+            row.amount.currency if row.amount else currency,
+            None,
+            None,
+            row.amount,
+            row.sentence,
+            _command(row),
+        )
         for row in rows
-        if row.kind in NOT_HERE and row.amount is not None and month.since <= row.found_at < month.until
+        if _is_beyond(row, month, issued)
     ]
+
+
+def _is_beyond(row: Difference, month: Month, issued: Mapping[str, date]) -> bool:
+    if row.invoice_id is None:
+        return row.kind in NOT_HERE and month.since <= row.found_at < month.until
+    dated = issued.get(row.invoice_id)
+    return row.kind == Kind.DUPLICATE and dated is not None and month.has(dated)
 
 
 def _of(line: Line, known: Known) -> Iterator[Apart]:
     if withdrawn(line):
         return
-    there = ledger(line)
-    if line.sync != SyncState.SYNCED:
+    there, row = ledger(line), known.waiting.get(line.invoice_id)
+    if row is not None and row.kind == Kind.UNKNOWN_HERE and line.sync != SyncState.SYNCED:
+        yield _apart(line, -line.total, row.sentence, _command(row))
+    elif line.sync != SyncState.SYNCED:
         yield _apart(line, -line.total, *_unsent(line, known))
     elif there is None:
         yield _apart(line, None, "It was not read at the provider yet.", "wispbill pull")
     elif there != line.total:
-        row = known.waiting.get(line.invoice_id)
         if row is not None and row.kind in OF_MONEY:
             yield _apart(line, there - line.total, row.sentence, _command(row))
         else:

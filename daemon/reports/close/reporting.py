@@ -124,8 +124,11 @@ def reckon(asked: Asked) -> Reckoned:
         )
     )
     waiting = differences.waiting(asked.tenant.id)
-    of_invoice = {row.invoice_id: row for row in waiting if row.invoice_id and row.kind in differing.OF_MONEY}
-    beyond = differing.beyond(waiting, span)
+    of_invoice = {
+        row.invoice_id: row for row in waiting if row.invoice_id and row.kind in differing.OF_AN_INVOICE
+    }
+    issued = {line.invoice_id: line.issued_on for line in rows}
+    beyond = differing.beyond(waiting, span, issued, asked.tenant.currency)
     sums = reckoned(rows, span)
     for one in beyond:
         there = sums.setdefault((one.integration_id, one.currency), Sums())
@@ -173,7 +176,8 @@ def verdict(known: Reckoned, now: datetime) -> str:
         f"{Money(sum(minors), currency)} on {counted(len(minors), 'invoice')}"
         for currency, minors in sorted(amounts.items())
     ]
-    said += [f"{counted(unknown, 'invoice')} not read yet"] if unknown else []
+    if unknown:
+        said.append(f"{counted(unknown, 'invoice')} whose amount at the provider is not known")
     return f"{begin} does not tie: {'; '.join(said)}."
 
 
