@@ -128,6 +128,24 @@ def test_on_again_what_was_paid_meanwhile_is_read_at_once(
     assert invoices.get(None, link.invoice_id).payment_status == "paid"
 
 
+def test_on_again_what_was_paid_before_is_read_too(
+    house: House, make: Builders, shop: Shop, clock: FrozenClock
+) -> None:
+    """It may have been given back, or have bounced; and not everybody has a list of what changed."""
+    integration = make.an_integration()
+    link = make.a_link(integration)
+    run_push(house, integration)
+    shop.accounts[integration.id].pays(links.get(link.id).external_id or "")
+    clock.move(minutes=5)
+    run_pull(house, integration)
+    assert links.get(link.id).next_pull_at is None
+
+    change(house, integration, pull_status=False)
+    change(house, integration, pull_status=True)
+
+    assert links.get(link.id).next_pull_at == clock.now()
+
+
 def test_off_nobody_is_warned_or_cut_off(house: House, make: Builders, shop: Shop) -> None:
     wisp = Wisp(house, make, shop)
     link = wisp.an_invoice()
