@@ -238,3 +238,8 @@ def test_old_links_and_sessions_are_forgotten(office: Office, browser: Browser) 
 
     assert office.house.store.write("test", lambda: portal_links.forget_old(now)) == 1
     assert office.house.store.write("test", lambda: sessions.forget_old(now)) == 1
+
+
+def test_the_address_without_a_page_leads_to_the_invoices(browser: Browser) -> None:
+    for path in ("/customer-portal", "/customer-portal/"):
+        assert browser.get(path).to == "/customer-portal/billing/invoices"

@@ -11,7 +11,7 @@ from daemon.store import customers, portal_links, sessions, tenants
 from daemon.store.portal_links import PortalLink
 from daemon.store.tokens import Role
 from daemon.web.pages import ANYBODY, Answer, Go, Page, View, Visit
-from daemon.web.portal.addresses import ENTER, PAGES, ROOT, SESSIONS
+from daemon.web.portal.addresses import ENTER, INVOICES, PAGES, ROOT, SESSIONS
 from daemon.web.portal.roles import CUSTOMERS
 from daemon.web.portal.setup import drafts
 
@@ -49,6 +49,11 @@ def enter(visit: Visit) -> Answer:
         visit.session, visit.signed_in = None, None
         return _gone(visit)
     return Go(PAGES[link.page])
+
+
+def home(_visit: Visit) -> Answer:
+    """The address without a page."""
+    return Go(INVOICES)
 
 
 def sign_out(visit: Visit) -> Answer:
@@ -97,6 +102,8 @@ def _gone(visit: Visit) -> View:
 PAGES_HERE = (
     Page("GET", ENTER, door, ANYBODY),
     Page("POST", ENTER, enter, ANYBODY),
+    Page("GET", ROOT, home, CUSTOMERS),
+    Page("GET", f"{ROOT}/", home, CUSTOMERS),
     Page("POST", f"{ROOT}/sign-out", sign_out, CUSTOMERS),
     Page("GET", SESSIONS, listed, CUSTOMERS),
     Page("POST", f"{SESSIONS}/{{sessionId}}/end", end, CUSTOMERS),
