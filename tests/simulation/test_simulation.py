@@ -39,6 +39,7 @@ ELSEWHERE = (
     "bill.failed",
     "bill.numbering",
     "certificates",
+    "customers.payer",
     "endpoint.drop",
     "endpoints.",
     "enforce.failed",

@@ -143,7 +143,7 @@ def payer(visit: Visit) -> Answer:
             raise InvalidInput("WB-INPUT", "an id is needed", field="payer")
     except (InvalidInput, RemoteError, Unsupported) as error:
         return _shown(visit, person, row, wrong_in(error))
-    saving.note_payer(visit.house, row, person, found[0])
+    saving.note_payer(visit, row, person, found[0])
     visit.say("good", f"New invoices go to {found[1] or found[0]} there.")
     return Go(SETUP)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from daemon.connect import accounts, hooks
 from daemon.connect.accounts import NewAccount
 from daemon.errors import InvalidInput, NotFound, WispbillError
-from daemon.house import House
+from daemon.jobs import presetting
 from daemon.providers import provider_class
-from daemon.store import payers, records
+from daemon.store import records
 from daemon.web.api.connecting import one_of_few
 from daemon.web.pages import Answer, Go, View, Visit
 from daemon.web.portal.addresses import SETUP
@@ -61,23 +61,16 @@ def _connected(visit: Visit, person: records.Customer, draft: Draft) -> records.
 
     row = accounts.connect(visit.house, new, actor=visit.actor, check=taken)
     if draft.payer:
-        note_payer(visit.house, row, person, draft.payer[0])
+        note_payer(visit, row, person, draft.payer[0])
     return row
 
 
-def note_payer(house: House, row: records.Integration, person: records.Customer, ref: str) -> None:
-    def work() -> None:
-        payers.note(
-            tenant_id=row.tenant_id,
-            integration_id=row.id,
-            customer_id=person.id,
-            external_id=ref,
-            origin="preset",
-            now=house.clock.now(),
-            entropy=house.entropy,
-        )
-
-    house.store.write("portal.payer", work)
+def note_payer(visit: Visit, row: records.Integration, person: records.Customer, ref: str) -> None:
+    house = visit.house
+    house.store.write(
+        "portal.payer",
+        lambda: presetting.note(house, person, row, ref, actor=visit.actor),
+    )
 
 
 def _register(visit: Visit, row: records.Integration) -> None:
