@@ -30,30 +30,20 @@ def link(
 ) -> None:
     """Make a link that opens a customer's pages, once."""
     from daemon.store import customers, portal_links
-    from daemon.web.portal import addresses
+    from daemon.web.portal import linking
 
     if page not in portal_links.PAGES:
         raise InvalidInput("WB-INPUT", f"page: one of {', '.join(portal_links.PAGES)}", field="page")
     desk = desk_of(ctx)
     desk.open()
     person = customers.get(desk.tenant(tenant).id, name)
-    row, token = desk.write(
-        "portal.link",
-        lambda: portal_links.add(
-            person,
-            page=page,
-            life_s=desk.house.settings.portal.link_life,
-            actor=desk.actor,
-            now=desk.now,
-            entropy=desk.house.entropy,
-        ),
-    )
-    url = addresses.link(desk.house, token)
+    made = linking.make(desk.house, person, page, actor=desk.actor)
     if as_json:
-        output.document({"url": url, "customer_id": person.id, "page": page, "expires_at": row.expires_at})
+        told = {"url": made.url, "customer_id": person.id, "page": page, "expires_at": made.expires_at}
+        output.document(told)
         return
-    output.say(url)
-    output.note(f"It works once, until {row.expires_at:%Y-%m-%d %H:%M} UTC.")
+    output.say(made.url)
+    output.note(f"It works once, until {made.expires_at:%Y-%m-%d %H:%M} UTC.")
     if not desk.house.settings.portal.enabled:
         output.note("[portal] enabled is false: nobody answers there.")
     elif not desk.house.settings.receiver.public_url:

@@ -7,12 +7,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from daemon.store import portal_links
 from daemon.web.api import roles
 from daemon.web.api.given import Given
 from daemon.web.api.routing import Answer, Request, Route
 from daemon.web.api.shown import Shown
-from daemon.web.portal import addresses
+from daemon.web.portal import linking
 
 
 class PortalSessionGiven(Given):
@@ -32,19 +31,8 @@ class PortalSessionShown(Shown):
 
 def add(request: Request) -> Answer:
     person, page = request.customer(), request.given(PortalSessionGiven).page
-    row, token = request.write(
-        "portal.link",
-        lambda: portal_links.add(
-            person,
-            page=page,
-            life_s=request.house.settings.portal.link_life,
-            actor=request.actor,
-            now=request.now,
-            entropy=request.house.entropy,
-        ),
-    )
-    url = addresses.link(request.house, token)
-    shown = PortalSessionShown(url=url, customer_id=person.id, page=page, expires_at=row.expires_at)
+    made = linking.make(request.house, person, page, actor=request.actor)
+    shown = PortalSessionShown(url=made.url, customer_id=person.id, page=page, expires_at=made.expires_at)
     return Answer(shown, 201, kept=False)
 
 
