@@ -6,20 +6,20 @@ from __future__ import annotations
 import http.client
 import io
 import json
-import statistics
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from statistics import median
 from typing import Any
 
 from bench.filled import fill
 from bench.harness import Figure, Stopwatch, connect, folder, house
 from daemon.beats import Beats
 from daemon.house import House
-from daemon.store import records, tokens
+from daemon.store import records, statistics, tokens
 from daemon.store.tokens import Role
 from daemon.web.listeners import build_web, public_app
 from daemon.web.server import WebServer
@@ -36,12 +36,12 @@ def rows(quick: bool) -> Iterator[Figure]:
     with folder() as path, house(path, "") as built:
         integration = connect(built)
         fill(built, integration, count)
-        built.store.db.execute_sql("ANALYZE")
+        built.store.write("bench.planned", lambda: statistics.refresh(built.store))
         token = _token(built, integration)
         yield from _fired(built, token, count, asks)
         yield from _lists(built, token, count)
         multiply(built)
-        built.store.db.execute_sql("ANALYZE")
+        built.store.write("bench.planned", lambda: statistics.refresh(built.store))
         yield from _lists(built, token, count * (MORE + 1))
 
 
@@ -209,7 +209,7 @@ class Asker:
             with Stopwatch() as watch:
                 self._ask(path)
             taken.append(watch.seconds * 1000)
-        return statistics.median(taken)
+        return median(taken)
 
     def _ask(self, path: str) -> bytes:
         plain, _, query = path.partition("?")

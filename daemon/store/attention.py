@@ -36,7 +36,7 @@ Pair = tuple[records.Link, records.Invoice]
 
 
 def refused(tenant_id: str | None) -> Iterator[Pair]:
-    yield from _pairs(tenant_id, Link.state == SyncState.FAILED.value)
+    yield from _pairs(tenant_id, unsent() & (Link.state == SyncState.FAILED.value))
 
 
 def not_voided(tenant_id: str | None) -> Iterator[Pair]:
@@ -51,7 +51,8 @@ def not_voided(tenant_id: str | None) -> Iterator[Pair]:
 def _pairs(tenant_id: str | None, where: Any) -> Iterator[Pair]:
     if tenant_id is not None:
         where &= Link.tenant_id == tenant_id
-    found = list(records.Link.select(where, order=Link.id))
+    # Sorted here: to have them in order the database would rather walk all links by their ids.
+    found = sorted(records.Link.select(where), key=lambda row: row.id)
     for start in range(0, len(found), CHUNK):
         chunk = found[start : start + CHUNK]
         about = {row.id: row for row in records.Invoice.by("id", [link.invoice_id for link in chunk])}
