@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 BAD = ("serious", "critical")
 
@@ -29,3 +29,15 @@ def fits(page: Page) -> None:
     page.wait_for_load_state()
     over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert over <= 0, f"{page.url} is {over} pixels too wide"
+
+
+def shows(what: Locator) -> None:
+    """It is there to be seen, at once or as soon as the page has come."""
+    what.first.wait_for(state="visible")
+
+
+def enter(page: Page, link: str) -> None:
+    """Open a link into the portal, press its button, and be inside."""
+    page.goto(link)
+    page.get_by_role("button", name="Open my account").click()
+    page.wait_for_url(lambda url: "/enter" not in url)

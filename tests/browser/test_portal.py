@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from daemon.store import records
-from tests.browser.looking import accessible, fits
+from tests.browser.looking import accessible, enter, fits, shows
 from tests.browser.running import Running
 
 if TYPE_CHECKING:
@@ -32,24 +32,19 @@ def billed(running: Running) -> tuple[records.Customer, list[records.Invoice]]:
     return customer, rows
 
 
-def enter(page: Page, running: Running, customer: records.Customer, to: str = "invoices") -> None:
-    page.goto(running.link(customer, to))
-    page.get_by_role("button", name="Open my account").click()
-
-
 def test_a_link_leads_to_the_invoices_and_to_one_of_them(
     page: Page, running: Running, billed: tuple[records.Customer, list[records.Invoice]]
 ) -> None:
     customer, rows = billed
-    enter(page, running, customer)
-    assert page.get_by_role("heading", name="Invoices").is_visible()
-    assert page.get_by_text("Part paid: $20.00 of $50.00").is_visible()
+    enter(page, running.link(customer))
+    shows(page.get_by_role("heading", name="Invoices"))
+    shows(page.get_by_text("Part paid: $20.00 of $50.00"))
     accessible(page)
 
     page.get_by_role("link", name=rows[1].number, exact=True).click()
 
-    assert page.get_by_role("heading", name=f"Invoice {rows[1].number}").is_visible()
-    assert page.get_by_text("Stripe has the invoice").is_visible()
+    shows(page.get_by_role("heading", name=f"Invoice {rows[1].number}"))
+    shows(page.get_by_text("Stripe has the invoice"))
     accessible(page)
 
 
@@ -57,23 +52,23 @@ def test_the_search_answers_in_place(
     page: Page, running: Running, billed: tuple[records.Customer, list[records.Invoice]]
 ) -> None:
     customer, rows = billed
-    enter(page, running, customer)
+    enter(page, running.link(customer))
 
     page.get_by_label("Search").fill(rows[2].number)
     page.get_by_role("button", name="Search").click()
     page.wait_for_url("**q=*")
 
     page.get_by_role("link", name=rows[0].number, exact=True).wait_for(state="detached")
-    assert page.get_by_role("link", name=rows[2].number, exact=True).is_visible()
+    shows(page.get_by_role("link", name=rows[2].number, exact=True))
     page.reload()
-    assert page.get_by_role("link", name=rows[2].number, exact=True).is_visible()
+    shows(page.get_by_role("link", name=rows[2].number, exact=True))
 
 
 def test_the_pay_page_is_the_provider_s_own(
     page: Page, running: Running, billed: tuple[records.Customer, list[records.Invoice]]
 ) -> None:
     customer, rows = billed
-    enter(page, running, customer)
+    enter(page, running.link(customer))
     page.goto(f"{running.url}{INVOICES}/{rows[0].id}")
 
     page.get_by_role("link", name="Pay with Stripe").click()
@@ -86,7 +81,7 @@ def test_the_paper_is_downloaded(
     page: Page, running: Running, billed: tuple[records.Customer, list[records.Invoice]]
 ) -> None:
     customer, rows = billed
-    enter(page, running, customer)
+    enter(page, running.link(customer))
     page.goto(f"{running.url}{INVOICES}/{rows[0].id}")
 
     with page.expect_download() as given:
@@ -109,9 +104,10 @@ def test_every_page_fits_a_phone_and_axe_finds_nothing_serious(
         viewport={"width": 390, "height": 844}, color_scheme=scheme, is_mobile=True, has_touch=True
     )
     page = context.new_page()
-    page.goto(running.link(customer))
+    link = running.link(customer)
+    page.goto(link)
     accessible(page)
-    page.get_by_role("button", name="Open my account").click()
+    enter(page, link)
     for path in pages:
         page.goto(running.url + path)
         fits(page)
@@ -125,23 +121,24 @@ def test_all_of_it_works_without_javascript(
     plain: Page, running: Running, billed: tuple[records.Customer, list[records.Invoice]]
 ) -> None:
     customer, rows = billed
-    enter(plain, running, customer)
+    enter(plain, running.link(customer))
     plain.get_by_label("Search").fill(rows[2].number)
     plain.get_by_role("button", name="Search").click()
+    plain.wait_for_url("**q=*")
     assert plain.get_by_role("link", name=rows[0].number, exact=True).count() == 0
     plain.get_by_role("link", name=rows[2].number, exact=True).click()
     plain.get_by_role("button", name="Sync now").click()
-    assert plain.get_by_text("is looked at again now").is_visible()
+    shows(plain.get_by_text("is looked at again now"))
 
     plain.get_by_role("link", name="Ask about it").click()
     plain.get_by_label("Your question").fill("Why 50?")
     plain.get_by_role("button", name="Send").click()
-    assert plain.get_by_text("Your question was sent").is_visible()
+    shows(plain.get_by_text("Your question was sent"))
     plain.get_by_role("button", name="Sign out").click()
 
-    assert plain.get_by_role("heading", name="You are signed out").is_visible()
+    shows(plain.get_by_role("heading", name="You are signed out"))
     plain.goto(f"{running.url}{INVOICES}")
-    assert plain.get_by_text("ask your internet provider for a new one").is_visible()
+    shows(plain.get_by_text("ask your internet provider for a new one"))
 
 
 def test_the_keyboard_alone_is_enough(
@@ -165,52 +162,53 @@ def test_a_link_that_was_used_says_what_to_do(
 ) -> None:
     customer, _rows = billed
     link = running.link(customer)
-    page.goto(link)
-    page.get_by_role("button", name="Open my account").click()
+    enter(page, link)
     page.context.clear_cookies()
 
     page.goto(link)
 
-    assert page.get_by_role("heading", name="This link does not work any more").is_visible()
+    shows(page.get_by_role("heading", name="This link does not work any more"))
     accessible(page)
 
 
 def test_a_wrong_key_is_told_and_the_right_one_connects(phone: Page, running: Running) -> None:
     customer = running.a_customer(may_connect=True)
     running.stands["stripe"].seat.double.add_account(FRESH, default_currency="usd")
-    enter(phone, running, customer, "setup")
+    enter(phone, running.link(customer, "setup"))
     fits(phone)
     accessible(phone)
     phone.get_by_role("link", name="Stripe").click()
+    shows(phone.get_by_role("heading", name="Connect Stripe"))
     fits(phone)
     accessible(phone)
 
     phone.locator("input[type=password]").fill("sk_test_thisisnotthekey1234")
     phone.get_by_role("button", name="Test connection").click()
-    assert phone.get_by_role("alert").is_visible()
+    shows(phone.get_by_role("alert"))
     accessible(phone)
     assert phone.locator("input[type=password]").input_value() == ""
 
     phone.locator("input[type=password]").fill(FRESH)
     phone.get_by_role("button", name="Test connection").click()
-    assert phone.get_by_text("The keys are accepted.").is_visible()
+    shows(phone.get_by_text("The keys are accepted."))
     fits(phone)
     accessible(phone)
     phone.get_by_role("button", name="Save").click()
 
-    assert phone.get_by_text("Stripe is connected.").is_visible()
+    shows(phone.get_by_text("Stripe is connected."))
     fits(phone)
     accessible(phone)
     phone.get_by_role("button", name="Test connection").click()
-    assert phone.get_by_text("nothing is missing", exact=False).first.is_visible()
+    shows(phone.get_by_text("nothing is missing", exact=False).first)
     phone.get_by_label("How often").select_option("daily")
     phone.get_by_role("button", name="Save").click()
-    assert phone.get_by_text("It is saved, and counts at once.").is_visible()
+    shows(phone.get_by_text("It is saved, and counts at once."))
     assert phone.get_by_label("How often").input_value() == "daily"
     phone.get_by_role("link", name="Settings").click()
+    shows(phone.get_by_role("heading", name="Settings of Stripe"))
     fits(phone)
     accessible(phone)
     phone.go_back()
     phone.get_by_role("link", name="Remove…").click()
     phone.get_by_role("button", name="Remove it").click()
-    assert phone.get_by_text("its keys are destroyed").is_visible()
+    shows(phone.get_by_text("its keys are destroyed"))

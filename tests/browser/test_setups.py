@@ -10,7 +10,7 @@ import pytest
 
 from daemon.store import integrations, records
 from tests.browser.conftest import CHROMIUM, SKIPPED
-from tests.browser.looking import accessible, fits
+from tests.browser.looking import accessible, enter, fits, shows
 from tests.browser.running import Running, run
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ def all_six(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def begin(page: Page, running: Running, provider: str) -> records.Customer:
     """At the provider's form, as a customer of one's own."""
     customer = running.a_customer(may_connect=True)
-    page.goto(running.link(customer, "setup"))
-    page.get_by_role("button", name="Open my account").click()
+    enter(page, running.link(customer, "setup"))
     page.goto(f"{running.url}{SETUP}/new/{provider}")
     fits(page)
     accessible(page)
@@ -96,7 +95,7 @@ def test_keys_are_refused_then_accepted(page: Page, all_six: Running, provider: 
 
 def proven(page: Page, row: records.Integration) -> None:
     """Square's test delivery comes, verifies, and its time is shown."""
-    assert page.get_by_text("Registered by us.").is_visible()
+    shows(page.get_by_text("Registered by us."))
     assert row.webhook_url and page.get_by_text(row.webhook_url).is_visible()
     page.get_by_role("button", name="Send a test delivery").click()
     page.get_by_text("A test delivery was asked for.").wait_for()
@@ -123,9 +122,10 @@ def test_consent_leads_there_and_back_into_the_portal(page: Page, all_six: Runni
     fill(page, "settings", seat.settings)
 
     page.get_by_role("button", name="Go on to").click()
+    shows(page.get_by_role("heading", name="Go on at"))
     accessible(page)
     page.get_by_role("link", name="Go to").click()
-    page.wait_for_load_state()
+    page.wait_for_url(lambda url: "/customer-portal/" not in url)
     consented(page)
     fits(page)
     accessible(page)
@@ -145,7 +145,7 @@ def consented(page: Page) -> None:
     button = page.get_by_role("button")
     if "/oauth/callback/" not in page.url and button.count():
         button.first.click()
-        page.wait_for_load_state()
+    page.wait_for_url("**/oauth/callback/**")
 
 
 def test_a_session_that_ended_under_way_loses_nothing_but_the_visit(page: Page, all_six: Running) -> None:
@@ -155,7 +155,7 @@ def test_a_session_that_ended_under_way_loses_nothing_but_the_visit(page: Page, 
     page.locator("input[type=password]").fill("sk_test_" + "0" * 24)
     page.get_by_role("button", name="Test connection").click()
 
-    assert page.get_by_text("ask your internet provider for a new one").is_visible()
+    shows(page.get_by_text("ask your internet provider for a new one"))
     accessible(page)
 
 
@@ -169,9 +169,9 @@ def test_a_form_on_another_site_does_nothing(page: Page, all_six: Running) -> No
     page.route("http://evil.example/", lambda route: route.fulfill(body=evil, content_type="text/html"))
     page.goto("http://evil.example/")
     page.get_by_role("button", name="Win").click()
-    page.wait_for_load_state()
+    page.wait_for_url(f"{all_six.url}/**")
 
     page.goto(f"{all_six.url}{SETUP}")
 
-    assert page.get_by_role("heading", name="Which billing system").is_visible()
+    shows(page.get_by_role("heading", name="Which billing system"))
     assert customer.may_connect
