@@ -37,7 +37,7 @@ INVOICE = {
 PLAN = {"reference": "home", "lines": [{"description": "Home 100", "amount": "30.00"}]}
 
 BODIES: Mapping[type[given.Given], dict[str, Any]] = {
-    LetterheadGiven: {"address": ["Main Street 1"], "tax_number": "VAT 1", "how_to_pay": "", "locale": "en"},
+    LetterheadGiven: {"address": ["Main Street 1"], "taxNumber": "VAT 1", "howToPay": "", "locale": "en"},
     CloseMonthGiven: {"month": "2026-02", "note": None},
     ReopenMonthGiven: {"month": "2026-02", "reason": "a late invoice"},
     given.SetupGiven: {
