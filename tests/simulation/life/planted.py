@@ -140,6 +140,9 @@ BUGS: dict[str, Planting] = {
 SURELY = {"billed_twice": ("bill.batch:after-commit",)}
 """The crash without which a bug cannot show."""
 
+CROWDS = {"no_brake": 72}
+"""How many customers a life must have for a bug to show, where few do not suffice."""
+
 
 @contextmanager
 def planted(name: str) -> Iterator[None]:
