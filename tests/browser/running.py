@@ -211,6 +211,8 @@ def run(folder: Path, *providers: str) -> Running:
         "WISPBILL_RECEIVER__PUBLIC_URL": PUBLIC_URL,
         "WISPBILL_RECEIVER__PER_ADDRESS": "200",
         "WISPBILL_PORTAL__PER_MINUTE": "5000",
+        "WISPBILL_DASHBOARD__PER_MINUTE": "5000",
+        "WISPBILL_DASHBOARD__WRONG_PER_MINUTE": "100",
         "WISPBILL_MONITORING__ENABLED": "false",
     } | {f"WISPBILL_PROVIDERS__{one.seat.provider.upper()}__BASE_URL": one.served.url for one in stands}
     house = wiring.build(
