@@ -105,7 +105,6 @@ class Book:
         `on_mark` runs in the transaction of the first mark."""
         return StoredJournal(self, steps.invoice_subject(reference), reference, payer, on_mark)
 
-
     def payment(self, reference: str, place: int) -> StoredJournal:
         """The journal of one payment that was entered on this invoice."""
         subject = receipts.subject(reference, place)

@@ -60,8 +60,8 @@ FROM invoice i LEFT JOIN link l ON l.invoice_id = i.id
 WHERE i.tenant_id = :tenant AND i.payment_status IN (:owing) AND i.due_minor > 0
   AND COALESCE(i.issued_on, '') <= :day
 """
-"""Few of all invoices are owed: the index of states leads there, which a bare `issued_on` would not let SQLite
-see."""
+"""Few of all invoices are owed: the index of states leads there, which a bare `issued_on` would not let
+SQLite see."""
 
 _THEN = f"""
 SELECT i.customer_id, i.currency, i.due, {DUE} AS due_on
