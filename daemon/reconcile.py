@@ -261,21 +261,33 @@ def _differences(known: Known, observation: Observation) -> list[KnownFact]:
 
 
 def _gone(known: Known, fact: Fact, at: datetime | None) -> KnownFact:
-    same = (
-        k.revision for k in known.facts if (k.fact.kind, k.fact.external_id) == (fact.kind, fact.external_id)
-    )
     gone = Fact(FactKind.REVERSAL, gone_id(fact.kind, fact.external_id), fact.amount, at, reverses=fact.kind)
-    return KnownFact(gone, max(same))
+    return KnownFact(gone, _revision(known, fact))
 
 
 def _giving_way(known: Known, fresh: Sequence[KnownFact], at: datetime | None) -> list[KnownFact]:
     """What was entered here gives way as soon as the provider itself counts that much more: from then on it
-    is the provider's to keep, or to take back."""
+    is the provider's to keep, or to take back. What the provider counts so, or no more, is no other's."""
     here = [fact for fact in effective(known.facts) if fact.is_from_here]
     if not here:
         return []
     theirs = paid_there([*known.facts, *fresh], known.total.currency)
-    return [_gone(known, fact, at) for fact, left in _beside(here, theirs) if not left.minor]
+    given: list[KnownFact] = []
+    taken = zero = Money(0, theirs.currency)
+    for fact, left in _beside(here, theirs):
+        beside = fact.beside or zero
+        stands_on = min(max(beside, taken), theirs)
+        if not left.minor:
+            given.append(_gone(known, fact, at))
+            taken = max(beside, taken) + fact.amount
+        elif stands_on != beside:
+            given.append(KnownFact(replace(fact, beside=stands_on), _revision(known, fact) + 1))
+    return given
+
+
+def _revision(known: Known, fact: Fact) -> int:
+    about = (fact.kind, fact.external_id)
+    return max(k.revision for k in known.facts if (k.fact.kind, k.fact.external_id) == about)
 
 
 def _newer(held: dict[tuple[FactKind, str], KnownFact], fact: Fact) -> KnownFact | None:
@@ -351,7 +363,7 @@ def _sentence(known: Known, change: Change) -> str:
     observation, after = change.observation, change.standing
     if observation.status is DocStatus.MISSING:
         return "The provider no longer knows this invoice: it was deleted there."
-    parts = [_told(item) for item in change.new_facts]
+    parts = [_told(item) for item in change.new_facts if not (item.fact.is_from_here and item.revision)]
     if change.before is not after.status:
         parts.append(f"The invoice is now {after.status.value.replace('_', ' ')}, {after.due} due.")
     if observation.total is not None and observation.total != known.total:

@@ -142,6 +142,22 @@ def test_two_of_one_amount_on_one_invoice_are_two(wisp: Wisp) -> None:
     assert (in_the_books(wisp, link), stands(link)) == (4000, ("partially_paid", 4000, 500))
 
 
+def test_a_second_one_counts_on_while_only_the_first_is_in_the_books(wisp: Wisp) -> None:
+    """As where the day's calls are used up between the two."""
+    link = wisp.an_invoice()
+    both = [pays(wisp, link, "25.00"), pays(wisp, link, "15.00")]
+    wisp.account.pays(links.get(link.id).external_id or "", eur("25.00"))  # as the first was recorded
+    wisp.shop.clock.move(minutes=5)
+    wisp.reads()
+    assert stands(link) == ("partially_paid", 4000, 500)
+
+    push_all_due(wisp.house)
+
+    assert [state_of(x) for x in both] == ["here", "recorded"]
+    assert (in_the_books(wisp, link), stands(link)) == (4000, ("partially_paid", 4000, 500))
+    assert invariants.check() == []
+
+
 def test_beside_a_card_payment_each_counts_once(wisp: Wisp) -> None:
     link = wisp.an_invoice()
     wisp.account.pays(links.get(link.id).external_id or "", eur("25.00"))

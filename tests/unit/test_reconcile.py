@@ -127,6 +127,7 @@ def test_what_is_entered_here_counts_at_once_never_twice_and_in_the_end_once(
                 held = read()
         cards = sum(x.amount.minor for x in books if x.external_id.startswith("pay"))
         assert standing(held).paid.minor <= cards + entered_
+        assert cards or standing(held).paid.minor == entered_
 
     books += [paid(cash.amount.minor, f"rec_end_{n}") for n, cash in enumerate(waiting)]
     held = read()
@@ -150,6 +151,30 @@ def test_it_gives_way_to_the_providers_own_word_which_may_be_taken_back_there() 
 
     assert change is not None
     assert (change.standing.status, change.alarming) == (P.OPEN, "reopened")
+
+
+def test_of_two_that_were_entered_the_second_counts_on_when_the_first_is_in_the_books() -> None:
+    held = with_cash(with_cash(known(), "1", 2500), "2", 1500)
+
+    held = follow(held, seen(paid(2500)))
+
+    assert standing(held).paid == eur(4000)
+    assert standing(follow(held, seen(paid(2500), paid(1500, "pay_2")))).paid == eur(4000)
+    assert standing(follow(held, seen())).paid == eur(1500), "what is taken back there is owed again"
+
+
+def test_recorded_after_a_card_payment_bounced_it_counts_once() -> None:
+    held = with_cash(follow(known(), seen(paid(2500))), "1", 1500)
+
+    held = follow(held, seen())
+    assert standing(held).paid == eur(1500)
+
+    assert standing(follow(held, seen(paid(1500, "rec_1")))).paid == eur(1500)
+
+
+def with_cash(held: Known, name: str, minor: int) -> Known:
+    beside = paid_there(held.facts, "EUR")
+    return after(held, entered(held, Fact(K.PAYMENT, f"{HERE}{name}", eur(minor), AT, "cash", beside=beside)))
 
 
 def test_what_is_entered_here_is_taken_back_once() -> None:
