@@ -52,6 +52,7 @@ class Daemon:
         self._config = config
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
+        self._begins = 0
 
     def start(self) -> None:
         """Harmless where it runs."""
@@ -59,6 +60,7 @@ class Daemon:
             return
         environ = os.environ | {"CREDENTIAL_ENCRYPTION_KEY": MASTER}
         with self._log.open("ab") as log:
+            self._begins = log.tell()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "daemon", "--config", str(self._config), "run"],
                 stdout=log,
@@ -66,6 +68,9 @@ class Daemon:
                 env=environ,
                 cwd=Path(__file__).parents[2],
             )
+
+    def is_ready(self) -> bool:
+        return b"daemon.ready" in self._log.read_bytes()[self._begins :]
 
     def kill(self) -> None:
         """Without a chance to clean up."""
@@ -237,8 +242,8 @@ def test_daemons_killed_at_random_moments_lose_nothing_and_double_nothing(
     served, account = stripe
     dice = random.Random(KILLS)
     wisp = Wisp(configs)
-    log = tmp_path / "daemon.log"
-    daemons = [Daemon(config, log) for config in configs]
+    daemons = [Daemon(config, tmp_path / f"daemon-{n}.log") for n, config in enumerate(configs)]
+    log = tmp_path / "daemon-0.log"
     paid: set[str] = set()
     numbers: list[str] = []
     try:
@@ -259,6 +264,7 @@ def test_daemons_killed_at_random_moments_lose_nothing_and_double_nothing(
         _some_pay(account, dice, paid, share=0.8)
         wisp.look()
         _wait_for_books(wisp, account, numbers, log)
+        _wait(lambda: all(daemon.is_ready() for daemon in daemons), "ready", log)
         assert [daemon.stop() for daemon in daemons] == [0] * len(daemons)
         _insist(wisp, account, numbers)
         assert paid
