@@ -14,8 +14,7 @@ from zoneinfo import ZoneInfo
 from daemon import reconcile
 from daemon.dunning import deciding, guard
 from daemon.jobs.bill import batches, items, running
-from daemon.jobs.enforce import acting
-from daemon.jobs.enforce import running as enforcing
+from daemon.jobs.enforce import acting, braking
 from daemon.model import FactKind
 from daemon.policy import delivery
 from daemon.store.invariants import folding
@@ -120,7 +119,7 @@ def due_by_seconds(stack: ExitStack) -> None:
 
 def no_brake(stack: ExitStack) -> None:
     """However many it is, they are cut off."""
-    stack.enter_context(mock.patch.object(enforcing, "_brakes", lambda *_args: False))
+    stack.enter_context(mock.patch.object(braking, "brake_holds", lambda *_args, **_rest: False))
 
 
 BUGS: dict[str, Planting] = {
