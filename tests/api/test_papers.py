@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from urllib.parse import unquote
 
 import pypdf
+import pytest
 
 from tests.api.asking import Office
 from tests.api.test_flow import INVOICE, INVOICES
@@ -24,6 +26,17 @@ def test_an_invoice_is_printed_under_the_letterhead(office: Office) -> None:
     text = "\n".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(got.body)).pages)
     for fact in ("1001", "Main Street 1", "VAT 1", "By transfer.", "45,00"):
         assert fact in text
+
+
+@pytest.mark.parametrize("number", ['7"; filename="evil.html', "№ 7/2026", "فاتورة-7"])
+def test_a_paper_has_a_name_whatever_its_number_is(office: Office, number: str) -> None:
+    made = office.post(INVOICES, INVOICE | {"number": number})
+
+    got = office.ask("GET", f"{INVOICES}/{made['id']}/pdf", as_="customer_owner")
+
+    named = got.headers["content-disposition"]
+    assert got.status == 200 and named.isascii() and named.count('"') == 2
+    assert unquote(named.partition("filename*=UTF-8''")[2]) == f"invoice-{number}.pdf"
 
 
 def test_the_paper_of_the_neighbour_is_not_there(office: Office) -> None:

@@ -554,6 +554,12 @@ def test_every_form_needs_its_token(world: World) -> None:
     assert len(audit.latest(tenant_id=world.own["tenantId"], limit=10_000)) == before
 
 
+def test_a_token_that_is_no_token_at_all_is_refused_as_a_wrong_one(clerk: Browser) -> None:
+    clerk.see(f"{ROOT}/account")
+
+    assert clerk.post(f"{ROOT}/account/password", {"token": "é"}).status == 403
+
+
 def test_no_page_shows_a_credential(world: World) -> None:
     browser = world.browser(Role.TENANT_ADMIN)
     at = f"{ROOT}/{world.own['tenantId']}"

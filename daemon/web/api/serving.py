@@ -28,6 +28,7 @@ from daemon.web.api.problems import problem
 from daemon.web.api.replaying import Reply, checked_key, digest, once
 from daemon.web.api.routing import Answer, Found, Request, Route, Table
 from daemon.web.api.table import ROUTES
+from daemon.web.files import disposition
 from daemon.web.limits import Budget, client_of
 
 ROOT = "/api/"
@@ -260,7 +261,7 @@ def _as_reply(answer: Answer) -> Reply:
         headers["ETag"] = answer.etag
     if answer.file is not None:
         headers["Content-Type"] = answer.file.media_type
-        headers["Content-Disposition"] = f'inline; filename="{answer.file.name}"'
+        headers["Content-Disposition"] = disposition(answer.file.name, inline=True)
         return Reply(answer.status, headers, answer.file.content, answer.kept)
     if answer.shown is None:
         return Reply(204, headers, b"", answer.kept)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
+
+from daemon.web.files import disposition
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,7 @@ class File:
 
     @property
     def disposition(self) -> str:
-        kind = "inline" if self.inline else "attachment"
-        plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in self.name)
-        return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(self.name, safe='')}"
+        return disposition(self.name, inline=self.inline)
 
 
 Answer = View | Go | File

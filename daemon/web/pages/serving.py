@@ -162,7 +162,7 @@ class Pages:
         if not headers.is_from_here(environ):
             log.warning("pages.foreign_form", face=self._face.name, page=page.name)
             raise InvalidInput("WB-ACCESS-FORM", "the form came from another site")
-        if not secret or not hmac.compare_digest(form_token(secret), form.get(FORM_TOKEN)):
+        if not secret or not hmac.compare_digest(form_token(secret).encode(), form.get(FORM_TOKEN).encode()):
             raise InvalidInput("WB-ACCESS-FORM", "the form is not of this session")
         return form
 
