@@ -7,6 +7,8 @@ or refuses for good, stays here for a person.
 
 from __future__ import annotations
 
+from functools import partial
+
 import structlog
 
 from daemon.errors import (
@@ -21,7 +23,7 @@ from daemon.jobs.visit import Visit, is_over
 from daemon.model import Observation
 from daemon.policy import retry_at
 from daemon.reconcile import decide, effective
-from daemon.store import changes, events, invoices, receipts, records
+from daemon.store import changes, events, invoices, links, receipts, records
 from daemon.store.journal import Book, StoredJournal
 from daemon.store.receipts import Receipt, ReceiptState
 
@@ -47,7 +49,7 @@ def record(visit: Visit) -> None:
 
 def _record(visit: Visit, book: Book, receipt: Receipt, link: records.Link) -> None:
     invoice = invoices.get(link.tenant_id, link.invoice_id)
-    journal = book.payment(invoice.reference, receipt.place)
+    journal = book.payment(invoice.reference, receipt.place, partial(_insist_on_waiting, receipt, link))
     try:
         if not journal.is_begun and not _counts(receipt, link):
             raise StepStuck(
@@ -62,6 +64,14 @@ def _record(visit: Visit, book: Book, receipt: Receipt, link: records.Link) -> N
         _fell_short(visit, journal, receipt, link, error)
     else:
         _recorded(visit, journal, receipt, link, seen)
+
+
+def _insist_on_waiting(receipt: Receipt, link: records.Link) -> None:
+    """Inside the transaction of the first mark: from here on it may be at the provider, and cannot be taken
+    back here. Raises StepStuck where it was taken back since it was read: nothing may be sent."""
+    links.hold(link.id)
+    if not receipts.is_waiting(receipt.id):
+        raise StepStuck("WB-PAYMENT", "it was taken back before it was recorded")
 
 
 def _counts(receipt: Receipt, link: records.Link) -> bool:
@@ -107,6 +117,8 @@ def _fell_short(
 
     def work() -> None:
         journal.write_results()
+        if not receipts.is_waiting(receipt.id):
+            return  # taken back meanwhile, which stands
         if final:
             receipts.move(receipt, ReceiptState.HERE, code=error.code, text=error.message[:500])
             _tell(visit, receipt, "payment.not_recorded", f"It stays here alone: {error.message}", error.code)

@@ -105,10 +105,10 @@ class Book:
         `on_mark` runs in the transaction of the first mark."""
         return StoredJournal(self, steps.invoice_subject(reference), reference, payer, on_mark)
 
-    def payment(self, reference: str, place: int) -> StoredJournal:
-        """The journal of one payment that was entered on this invoice."""
+    def payment(self, reference: str, place: int, on_mark: Callable[[], None]) -> StoredJournal:
+        """The journal of one payment that was entered on this invoice; `on_mark` as above."""
         subject = receipts.subject(reference, place)
-        return StoredJournal(self, subject, subject)
+        return StoredJournal(self, subject, subject, on_mark=on_mark)
 
 
 class StoredJournal:

@@ -140,6 +140,11 @@ def _ripe(now: datetime) -> Any:
     return (Table.state == R.WAITING.value) & (Table.next_at <= now)
 
 
+def is_waiting(name: str) -> bool:
+    """Whether it is still to be recorded, by its row as it is now."""
+    return bool(Table.select(Table.id).where((Table.id == name) & (Table.state == R.WAITING.value)).exists())
+
+
 def is_awaited(integration_id: str) -> bool:
     """Whether one is still to be recorded there, on an invoice that is there or on its way."""
     goes = Link.pushed_at.is_null(False) | Link.next_push_at.is_null(False)

@@ -9,7 +9,7 @@ import pytest
 
 from daemon.errors import InvalidInput
 from daemon.house import House
-from daemon.jobs import exceptions, wishes
+from daemon.jobs import exceptions, recording, wishes
 from daemon.jobs import receipts as entering
 from daemon.jobs.receipts import Given
 from daemon.jobs.tidy import destroy_secrets
@@ -381,6 +381,29 @@ def test_before_anything_was_sent_too(wisp: Wisp) -> None:
 
     push_all_due(wisp.house)
 
+    assert (in_the_books(wisp, link), stands(link)) == (0, ("open", 0, 4500))
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_taken_back_while_it_was_about_to_be_recorded_it_is_not(
+    wisp: Wisp, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """`late`: after the last look at what counts, before the mark."""
+    link = wisp.an_invoice()
+    receipt = pays(wisp, link)
+    place, name = (recording, "_words") if late else (receipts, "due")
+    real = getattr(place, name)
+
+    def taken_back_meanwhile(*given: Any, **more: Any) -> Any:
+        found = real(*given, **more)
+        if found and state_of(receipt) == "waiting":
+            entering.take_back(wisp.house, receipt, actor=ACTOR)
+        return found
+
+    monkeypatch.setattr(place, name, taken_back_meanwhile)
+    push_all_due(wisp.house)
+
+    assert state_of(receipt) == "taken_back"
     assert (in_the_books(wisp, link), stands(link)) == (0, ("open", 0, 4500))
 
 
