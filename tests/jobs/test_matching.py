@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from daemon.connect import accounts
 from daemon.errors import InvalidInput, Rejected
 from daemon.house import House
 from daemon.jobs.drafts import drafts
@@ -16,7 +17,18 @@ from daemon.jobs.matching.deciding import Checked, Wish, checked, settle, shared
 from daemon.jobs.matching.following import met
 from daemon.jobs.visit import Visit, visit
 from daemon.model import SyncState
-from daemon.store import audit, customers, events, links, matches, payers, records, sweeps, tenants
+from daemon.store import (
+    audit,
+    customers,
+    events,
+    integrations,
+    links,
+    matches,
+    payers,
+    records,
+    sweeps,
+    tenants,
+)
 from daemon.store.matches import Proposal
 from tests.builders import Builders
 from tests.fakes import FrozenClock, PacedAccount, Shop
@@ -146,6 +158,25 @@ def test_a_customer_with_an_integration_of_their_own_is_matched_there_alone(
 
     assert run(house, integration).drawn == ()
     assert [one.customer_id for one in run(house, own).drawn] == [customer.id]
+
+
+def test_whose_own_integration_leaves_is_matched_at_the_default(
+    house: House,
+    make: Builders,
+    integration: records.Integration,
+    account: PacedAccount,
+    customer: records.Customer,
+) -> None:
+    """Their next invoice goes there, and nobody is to be made there twice."""
+    own = make.an_integration(customer=customer)
+    house.store.write("test", lambda: integrations.update(own.id, approved=True))
+    make.a_link(own, customer)
+    run_push(house, own)
+    accounts.remove(house, integrations.get(None, own.id), force=False, actor="cli:office")
+    assert integrations.get(None, own.id).state == "draining"
+    account.enrols("Subscriber 0001", email=OURS)
+
+    assert [one.customer_id for one in run(house, integration).drawn] == [customer.id]
 
 
 def test_a_telephone_number_is_read_as_the_tenants_zone_says(

@@ -21,6 +21,7 @@ from daemon.jobs.visit import Visit
 from daemon.matching import Candidate, Kind, Person, pair, person
 from daemon.matching import Proposal as Pairing
 from daemon.model import Document, PayerSeen, PayerState
+from daemon.model.states import Duty
 from daemon.store import customers, integrations, matches, payers, records, tenants
 from daemon.store.matches import Drawn
 
@@ -151,7 +152,8 @@ def _served(integration: records.Integration) -> Iterator[records.Customer]:
     if integration.customer_id is not None:
         yield from customers.by_ids({integration.customer_id}).values()
         return
-    elsewhere = {row.customer_id for row in integrations.listing(integration.tenant_id) if row.customer_id}
+    running = [row for row in integrations.listing(integration.tenant_id) if row.duty == Duty.SERVES]
+    elsewhere = {row.customer_id for row in running if row.customer_id}
     after = ""
     while rows := customers.listing(integration.tenant_id, limit=PAGE, after=after):
         yield from (row for row in rows if row.id not in elsewhere)
