@@ -87,6 +87,20 @@ def test_a_redirect_within_leads_there() -> None:
     assert Go("javascript:alert(1)", away=True).location == "/"
 
 
+@pytest.mark.parametrize(
+    ("given", "led_to"),
+    [
+        ("https://pay.example/a%20b?x=1&y=[2]#z", "https://pay.example/a%20b?x=1&y=[2]#z"),
+        ("https://pay.example/für?x=№", "https://pay.example/f%C3%BCr?x=%E2%84%96"),
+        ("https://pay.example/\r\nSet-Cookie: a=b", "/"),
+        ("https://pay.example/\u2028", "/"),
+        ("https://pay.example/a b", "/"),
+    ],
+)
+def test_a_provider_s_address_fits_into_its_header(given: str, led_to: str) -> None:
+    assert Go(given, away=True).location == led_to
+
+
 def test_a_file_s_name_cannot_leave_its_header() -> None:
     given = File(b"", "application/pdf", 'a"\r\nX: y/\\..é.pdf').disposition
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from string import punctuation
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from daemon.web.files import disposition
 
@@ -31,7 +32,7 @@ class Go:
     @property
     def location(self) -> str:
         if self.away:
-            return self.to if self.to.startswith(("https://", "http://")) else "/"
+            return foreign_address(self.to)
         return own_path(self.to)
 
 
@@ -59,3 +60,10 @@ def own_path(text: str, default: str = "/") -> str:
     if parts is None or parts.scheme or parts.netloc or text.startswith("//") or "\\" in text or " " in text:
         return default
     return text
+
+
+def foreign_address(text: str, default: str = "/") -> str:
+    """A web address as a header can hold it: letters beyond ASCII are percent-encoded, which browsers take
+    in the host's name, too; what holds spaces or control characters is none."""
+    is_one = text.startswith(("https://", "http://")) and text.isprintable() and " " not in text
+    return quote(text, safe=punctuation) if is_one else default
