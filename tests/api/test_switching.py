@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.api.asking import KEY, Office
+from tests.api.asking import KEY, OTHER_KEY, Office
 
 SECOND = "sk_test_canarysecond56789op"
+NOWHERE = "wbn_00000000000000000000000000"
 OWN = "/api/customers/ref:C-1/billing-integration"
 
 
@@ -76,6 +77,18 @@ def test_a_customers_own_waits_for_the_tenants_word(office: Office) -> None:
     done = office.post(f"{OWN}/switch", {"to": new}, status=200, **owner)
     assert done["new"]["id"] == new
     assert office.post(f"{OWN}/switch/undo", status=200, **owner)["old"]["id"] == old
+
+
+def test_whose_account_it_is_not_is_told_nothing_of_it(office: Office) -> None:
+    office.ask("PATCH", "/api/customers/ref:C-1", {"mayConnect": True})
+    default, _spare = both(office)
+    office.double.add_account(key=OTHER_KEY)
+    office.post(f"{OWN}/setup", stripe(OTHER_KEY), as_="customer_owner")
+
+    for dry in (True, False):
+        got = office.ask("POST", f"{OWN}/switch", {"to": default, "dryRun": dry}, as_="customer_owner")
+        none = office.ask("POST", f"{OWN}/switch", {"to": NOWHERE, "dryRun": dry}, as_="customer_owner")
+        assert (got.status, got.code) == (none.status, none.code) == (404, "WB-NOT-FOUND")
 
 
 def test_one_or_the_other_is_named(office: Office) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from daemon.connect import switching
-from daemon.errors import InvalidInput
+from daemon.errors import InvalidInput, NotFound
 from daemon.providers import provider_class
 from daemon.store import integrations, records
 from daemon.store.tokens import Role
@@ -89,6 +89,8 @@ def undo(request: Request) -> Answer:
 
 def _to(request: Request, old: records.Integration, body: SwitchGiven) -> switching.Plan:
     new = integrations.get(request.tenant.id, body.to or "")
+    if request.role is Role.CUSTOMER_OWNER and new.customer_id != old.customer_id:
+        raise NotFound("integration", new.id)  # what is not theirs is not there, not even by its name
     if body.dry_run:
         return switching.plan(request.house, old, new)
     check = connecting.unchanged(request)
