@@ -123,8 +123,7 @@ def by_reference(invoice_id: str, reference: str) -> Receipt | None:
 
 def due(integration_id: str, now: datetime, *, limit: int) -> list[tuple[Receipt, records.Link]]:
     """Those to be recorded at this integration, whose invoice is there."""
-    there = (Link.integration_id == integration_id) & Link.pushed_at.is_null(False)
-    wanted = Table.invoice_id.in_(Link.select(Link.invoice_id).where(there)) & _ripe(now)
+    wanted = _ripe(now) & _at(integration_id, Link.pushed_at.is_null(False))
     found = list(Receipt.select(wanted, order=(Table.next_at, Table.id), limit=limit))
     at = {row.invoice_id: row for row in records.Link.by("invoice_id", [row.invoice_id for row in found])}
     return [(row, at[row.invoice_id]) for row in found]
@@ -148,10 +147,14 @@ def is_waiting(name: str) -> bool:
 def is_awaited(integration_id: str) -> bool:
     """Whether one is still to be recorded there, on an invoice that is there or on its way."""
     goes = Link.pushed_at.is_null(False) | Link.next_push_at.is_null(False)
-    at = Link.select(Link.invoice_id).where((Link.integration_id == integration_id) & goes)
-    return bool(
-        Table.select(Table.id).where((Table.state == R.WAITING.value) & Table.invoice_id.in_(at)).exists()
-    )
+    waits = (Table.state == R.WAITING.value) & _at(integration_id, goes)
+    return bool(Table.select(Table.id).where(waits).exists())
+
+
+def _at(integration_id: str, how: Any) -> Any:
+    """Whose invoice's link is of this integration. EXISTS: with IN, SQLite would gather all its links."""
+    mine = (Link.invoice_id == Table.invoice_id) & (Link.integration_id == integration_id) & how
+    return pw.fn.EXISTS(Link.select(pw.SQL("1")).where(mine))
 
 
 def unsettled(invoice_ids: Collection[str]) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -216,6 +217,24 @@ def test_one_is_due_once_its_invoice_is_there(store: Store, make: Builders, old:
     assert receipts.is_awaited(old.id)
     assert not links.all_closed(old.id)
     assert receipts.unsettled([link.invoice_id]) == {link.invoice_id}
+
+
+def test_those_due_are_found_without_a_walk_over_all_links(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = Builders(sqlite_store).an_integration()
+    asked, real = [], sqlite_store.db.execute_sql
+
+    def seen(sql: str, params: Any = None, *more: Any) -> Any:
+        asked.extend(row[3] for row in real(f"EXPLAIN QUERY PLAN {sql}", params or ()))
+        return real(sql, params, *more)
+
+    monkeypatch.setattr(sqlite_store.db, "execute_sql", seen)
+    receipts.due(old.id, sqlite_store.clock.now(), limit=5)
+    receipts.is_awaited(old.id)
+
+    assert any("link_invoice_id" in step for step in asked)
+    assert not [step for step in asked if "link_integration" in step or step.startswith("LIST")]
 
 
 def test_each_has_its_place_and_a_person_settles_what_stays(
