@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import peewee as pw
+import psycopg
 import pytest
 
 from daemon.store import audit, sessions, staff
@@ -149,6 +151,24 @@ def test_a_session_from_before_is_worth_nothing_after_signing_in(office: Office)
     planted.cookies.pop(COOKIE)
     assert try_in(planted, row.email).status == 303
     assert planted.cookies[COOKIE] != first[COOKIE]
+
+
+def test_the_session_of_before_ends_also_where_the_database_repeats_the_transaction(office: Office) -> None:
+    row = a_member(office, Role.TENANT_STAFF)
+    browser = signed_in(office, row)
+    browser.see(f"{ROOT}/account")
+    refusals = [psycopg.errors.SerializationFailure()]
+
+    def refuse_once(point: str) -> None:
+        if point == "dashboard.sign_in:before-commit" and refusals:
+            raise pw.OperationalError from refusals.pop()
+
+    office.house.store.probe = refuse_once
+    assert browser.post(SIGN_IN, {"email": row.email, "password": PASSWORD}).status == 303
+
+    there = sessions.listing(row.tenant_id, sessions.DASHBOARD, user_id=row.id, now=office.clock.now())
+    assert not refusals
+    assert [one.hash for one in there] == [sessions.hashed(browser.cookies[COOKIE])]
 
 
 def test_the_visit_of_before_cannot_send_the_session_s_forms(office: Office) -> None:

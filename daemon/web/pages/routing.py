@@ -67,6 +67,11 @@ class Visit:
     said: list[tuple[str, str]] = field(default_factory=list)
     signed_in: str | None = None
     """The token of a session that began in this request; "": one ended. The server makes the cookie of it."""
+    came_with: WebSession | None = field(init=False)
+    """The session that the request came with, whatever it ends with."""
+
+    def __post_init__(self) -> None:
+        self.came_with = self.session
 
     @property
     def now(self) -> datetime:
@@ -123,8 +128,9 @@ class Visit:
         user_id: str | None = None,
         epoch: int = 0,
     ) -> WebSession:
-        """In a transaction of its own, unless there is one: a new session; what was there before ends."""
-        old, settings = self.session, self.house.settings
+        """In a transaction of its own, unless there is one: a new session; the one that the request came with
+        ends, also where the transaction is repeated."""
+        old, settings = self.came_with, self.house.settings
 
         def work() -> tuple[WebSession, str]:
             if old is not None:
