@@ -16,7 +16,7 @@ from daemon.model.states import Duty
 from daemon.policy import PACES_S
 from daemon.providers import provider_class
 from daemon.providers.base import Credentials, Provider
-from daemon.store import audit, billing, grants, integrations, links, records, switching
+from daemon.store import audit, billing, grants, integrations, links, meta, records, switching
 from daemon.store.secrets import CREDENTIALS
 
 S = IntegrationState
@@ -229,12 +229,15 @@ def remove(
     house: House, row: records.Integration, *, force: bool, actor: str, check: Check = anyhow
 ) -> records.Integration:
     """Drained first; its secrets go when its last invoice closes, or at once with `force`, or where nothing
-    is open. Raises InvalidInput."""
+    is open. At once means that it sends nothing more: what it has not begun goes to whoever serves next
+    (after a restore nobody knows what that is). Raises InvalidInput."""
 
     def work() -> None:
         current = _held(row, check)
         now = house.clock.now()
         at_once = force or links.all_closed(row.id)
+        if at_once and meta.get(meta.RECOVERY) is None:
+            switching.let_go(current, now=now)
         integrations.set_state(current, S.REMOVED if at_once else S.DRAINING, now=now, actor=actor)
         if at_once:
             house.safe.destroy(row.id)

@@ -22,6 +22,17 @@ from daemon.store.tables import Integration, Invoice, Link, Step
 CHUNK = 500
 
 
+_FRESH: dict[str, Any] = {
+    "state": SyncState.PENDING.value,
+    "reference": None,
+    "fault_code": None,
+    "fault_text": None,
+    "first_tried_at": None,
+    "attempts": 0,
+}
+"""A link that was never tried."""
+
+
 class Lot(StrEnum):
     """What becomes of an invoice when its integration leaves."""
 
@@ -82,23 +93,23 @@ def move(old: records.Integration, new: records.Integration, *, waits: bool, now
     or (`waits`) when somebody asks. Returns the ids of the links. One that is being marked this very moment
     stays: its row decides, not what was read before."""
     still = ((Link.integration_id == old.id) | Link.integration_id.is_null()) & _untouched()
-    fresh = {
-        "integration_id": new.id,
-        "state": SyncState.PENDING.value,
-        "reference": None,
-        "fault_code": None,
-        "fault_text": None,
-        "first_tried_at": None,
-        "attempts": 0,
-    }
     moved: list[str] = []
     for link in moving(old):
         due = None if waits and link.void_requested_at is None else now
-        values = fresh | {"next_push_at": due}
+        values = _FRESH | {"integration_id": new.id, "next_push_at": due}
         if Link.update(values).where((Link.id == link.id) & still).execute():
             moved.append(link.id)
             _tell(link, old, new, now)
     return moved
+
+
+def let_go(old: records.Integration, *, now: datetime) -> int:
+    """Inside a transaction: whatever nothing was sent of belongs to none any more, and goes to whichever
+    integration serves its customer next. Returns how many there were."""
+    still = (Link.integration_id == old.id) & _untouched()
+    ids = [link.id for link in moving(old)]
+    values = _FRESH | {"integration_id": None, "next_push_at": now}
+    return sum(int(Link.update(values).where((Link.id == one) & still).execute()) for one in ids)
 
 
 def _tell(link: records.Link, old: records.Integration, new: records.Integration, now: datetime) -> None:

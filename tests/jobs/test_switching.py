@@ -189,6 +189,27 @@ def test_a_dead_account_that_left_and_works_again_drains_and_serves_nobody(desk:
     assert invoices.get(None, link.invoice_id).payment_status == PaymentStatus.PAID
 
 
+def test_removed_at_once_what_was_not_begun_goes_to_who_serves_next(
+    house: House, make: Builders, shop: Shop
+) -> None:
+    old = make.an_integration()
+    begun = make.a_link(old)
+    shop.accounts[old.id].times_out()
+    run_push(house, old)
+    waiting = make.a_link(old)
+
+    accounts.remove(house, integrations.get(None, old.id), force=True, actor=ACTOR)
+
+    at = [links.get(one.id).integration_id for one in (begun, waiting)]
+    assert at == [old.id, None]
+    serving = make.an_integration(tenants.get(old.tenant_id))
+    house.store.write("test", lambda: links.assign(house.clock.now()))
+    push_all_due(house)
+    assert (links.get(waiting.id).state, links.get(waiting.id).integration_id) == ("synced", serving.id)
+    assert len(shop.accounts[serving.id].papers) == 1
+    assert invariants.check() == []
+
+
 def test_a_late_event_of_the_old_one_counts_for_its_own_invoices_alone(desk: Desk) -> None:
     link = desk.make.a_link(desk.old)
     desk.switch()
