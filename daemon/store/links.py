@@ -332,11 +332,14 @@ def unassigned(tenant_id: str | None = None) -> int:
 
 
 def all_closed(integration_id: str) -> bool:
-    """Whether no invoice at this integration is still open, and nothing is to be recorded there."""
+    """Whether no invoice at this integration is still open or on its way there (who paid in cash meanwhile
+    may have it all the same), and nothing is to be recorded there."""
     closed = [status.value for status in CLOSED]
     still_open = (
         Link.select()
         .join(Invoice, on=(Invoice.id == Link.invoice_id))
         .where((Link.integration_id == integration_id) & Invoice.payment_status.not_in(closed))
     )
-    return not still_open.exists() and not receipts.is_awaited(integration_id)
+    if still_open.exists() or any_under_way(integration_id):
+        return False
+    return not receipts.is_awaited(integration_id)

@@ -422,6 +422,30 @@ def test_what_may_be_in_the_providers_books_is_taken_back_there(wisp: Wisp, lost
 # --- the rest of the house ----------------------------------------------------------------------------
 
 
+def test_an_integration_that_leaves_waits_for_what_may_have_landed_though_it_is_paid(
+    house: House, make: Builders, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wisp = Wisp(house, make, shop)
+    unable(shop, monkeypatch)
+    link = make.a_link(wisp.integration)
+    wisp.account.lands_but_times_out()
+    push_all_due(house)
+    pays(wisp, link)
+    assert stands(link)[0] == "paid"
+    row = integrations.get(None, wisp.integration.id)
+    now = house.clock.now()
+    wisp.write(lambda: integrations.set_state(row, IntegrationState.DRAINING, now=now))
+
+    destroy_secrets(house, now)
+    assert integrations.get(None, row.id).state == "draining"
+    shop.clock.move(hours=2)
+    push_all_due(house)
+    assert links.get(link.id).external_id is not None
+    destroy_secrets(house, house.clock.now())
+
+    assert integrations.get(None, row.id).state == "removed"
+
+
 def test_an_integration_that_leaves_waits_until_it_is_recorded(wisp: Wisp) -> None:
     link = wisp.an_invoice()
     pays(wisp, link)
