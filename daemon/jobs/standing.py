@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from daemon.dunning import what_next
@@ -18,6 +18,9 @@ from daemon.store.standings import Standing
 
 LONGEST = 200
 """Characters of a reason."""
+
+FARTHEST = timedelta(days=3653)
+"""What lasts longer is said without an end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,14 @@ def say(
     until_on: date | None,
     actor: str,
 ) -> None:
-    """Note it; it counts at once. Raises InvalidInput where the reason is no plain line, the day is over,
-    or a promise names none."""
+    """Note it; it counts at once. Raises InvalidInput where the reason is no plain line, the day is over
+    or more than ten years off, or a promise names none."""
     if kind is StandingKind.PROMISE and until_on is None:
         raise InvalidInput("WB-INPUT", "until: a promise names the day", field="until")
     if until_on is not None and until_on < today_of(tenant, house.clock.now()):
         raise InvalidInput("WB-INPUT", "until: the day is over already", field="until")
+    if until_on is not None and until_on - today_of(tenant, house.clock.now()) > FARTHEST:
+        raise InvalidInput("WB-INPUT", "until: a day within ten years is needed", field="until")
     said = reason.strip().rstrip(".")
     if not said or len(said) > LONGEST or not said.isprintable():
         text = f"reason: 1 to {LONGEST} printable characters are needed"

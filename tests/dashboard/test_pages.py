@@ -274,6 +274,7 @@ def test_a_promise_is_noted_counts_at_once_and_is_taken_back(office: Office, cle
         {"kind": "promise", "reason": "r"},
         {"kind": "promise", "until": "tomorrow"},
         {"kind": "promise", "until": "2020-01-01"},
+        {"kind": "promise", "until": "9999-12-31"},
         {"kind": "hold", "reason": ""},
         {"kind": "hold", "reason": "a\nb"},
         {"kind": "closed", "reason": "left"},
