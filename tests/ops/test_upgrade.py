@@ -22,7 +22,8 @@ REBUILD = """
 def up(migrator, db):
     db.execute_sql(
         "CREATE TABLE tenant_new (id TEXT PRIMARY KEY, reference TEXT NOT NULL UNIQUE, name TEXT NOT NULL,"
-        " zone TEXT NOT NULL, currency TEXT NOT NULL, created_at BIGINT NOT NULL, note TEXT)"
+        " zone TEXT NOT NULL, currency TEXT NOT NULL, created_at BIGINT NOT NULL,"
+        " letterhead TEXT NOT NULL, note TEXT)"
     )
     db.execute_sql("INSERT INTO tenant_new SELECT * FROM tenant")
     db.execute_sql("DROP TABLE tenant")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +15,6 @@ from daemon.model import Asked, Delivery, Mode, Observation
 from daemon.providers.quickbooks import hints
 from daemon.providers.quickbooks.drafts import differences, invoice_body
 from daemon.providers.quickbooks.faults import fault_in, fault_in_xml
-from daemon.providers.quickbooks.numbers import dumps
 from daemon.providers.quickbooks.read import View, adds_up, observe, remembered
 from daemon.providers.quickbooks.setup import QuickBooksSettings
 from tests.providers.quickbooks_bench import QuickBooksBench
@@ -131,7 +131,7 @@ def dumps_all(value: Any) -> bytes:
             else one
         )
 
-    return dumps(plain(value)).encode()
+    return json.dumps(plain(value)).encode()
 
 
 @given(ANYTHING)
@@ -149,7 +149,6 @@ def test_any_bytes_are_a_fault_or_none(body: bytes) -> None:
 
 @given(spoilt([{"id": "e", "type": "qbo.invoice.updated.v1", "intuitaccountid": "1", "intuitentityid": "2"}]))
 def test_any_signed_delivery_gives_hints_or_is_rejected(document: Any) -> None:
-    import json
 
     body = json.dumps(document, default=str).encode()
     for one in (body, b'{"eventNotifications": ' + body + b"}"):
