@@ -27,12 +27,12 @@ def sync(row: records.Invoice, *, actor: str, now: datetime) -> None:
 
 def void(row: records.Invoice, *, actor: str, now: datetime) -> None:
     """To be withdrawn, here and at the provider. Raises InvalidInput where it is paid, or was asked for."""
+    link = links.hold(links.of_invoice(row.id).id)  # against a payment that is entered at the same moment
     row = invoices.get(row.tenant_id, row.id)
     if row.payment_status not in VOIDABLE:
         raise InvalidInput(
             "WB-INVOICE-STATE", f"it is {row.payment_status}; only an unpaid one can be voided"
         )
-    link = links.of_invoice(row.id)
     links.request_void(link, now=now)
     _audit(row, "invoice.void_requested", actor, now)
     if link.integration_id is None and meta.get(meta.RECOVERY) is None:
