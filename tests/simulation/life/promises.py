@@ -289,7 +289,9 @@ _WAITING = {
     "the platform was not told": "SELECT id, type, attempts FROM delivery WHERE state = 'pending'",
     "given up": "SELECT id, type, answer FROM delivery WHERE state = 'failed'",
     "not stamped": "SELECT id, type FROM event WHERE seq IS NULL",
-    "held": "SELECT customer_id, code FROM held_cutoff WHERE code NOT IN ('in_flight', 'disputed')",
+    # A document that stays paid there though its money was taken back is held, and listed for a person.
+    "held": """SELECT customer_id, code FROM held_cutoff
+               WHERE code NOT IN ('in_flight', 'disputed', 'document')""",
     "not active": "SELECT provider, state, fault_text FROM integration WHERE state <> 'active'",
     "in trouble": "SELECT provider, fault_code, fault_text FROM integration WHERE fault_code IS NOT NULL",
     "not billed": "SELECT reference, fault_text FROM subscription WHERE fault_code IS NOT NULL",
