@@ -43,7 +43,7 @@ class Bill:
     states: list[State] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.states.append(State(self.born_at, self.total))
+        self.states.append(State(self.born_at, self.owed))
 
     @property
     def owed(self) -> int:

@@ -226,6 +226,10 @@ class Place:
         close = lambda: self.hands.close_dispute(bill.ref, won=won)  # noqa: E731
         return self._do(bill, close, disputed=False, reversed=lost)
 
+    def covered(self, ref: str) -> int:
+        """What money of the customer's that was there already paid of a new invoice."""
+        return 0
+
     def credit(self, bill: Bill, amount: int) -> bool:
         return self._do(bill, lambda: self.hands.credit(bill.ref, amount), credited=amount)
 
@@ -248,6 +252,11 @@ class Place:
 
 class StripePlace(Place):
     provider, zone, currency, debits = "stripe", "Europe/Berlin", "EUR", True
+
+    def covered(self, ref: str) -> int:
+        """What was paid too much is the customer's balance there, and pays the next invoice."""
+        record = next(one for one in self.hands.account.invoices() if one.id == ref)
+        return (record.ending_balance or 0) - record.starting_balance
 
     def pay_at_counter(self, bill: Bill) -> bool:
         rest = bill.owed

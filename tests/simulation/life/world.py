@@ -323,7 +323,9 @@ class World:
             if ref in place.bills:
                 continue
             person = self.by_reference[customer]
-            bill = Bill(ref, number, customer, total, date.fromisoformat(due_on), self.time.now())
+            covered = place.covered(ref)
+            due = date.fromisoformat(due_on)
+            bill = Bill(ref, number, customer, total, due, self.time.now(), credited=covered)
             place.bills[ref] = bill
             self.bills_of[customer].append(bill)
             self.tell(f"{customer} got {number} over {total}, due {due_on}")
