@@ -12,7 +12,6 @@ from tests.simulation.life.planted import BUGS, CROWDS, SURELY, planted
 from tests.simulation.life.world import Size, live
 
 SHORT = Size(customers=20, days=92, sweep_every=7, check_every=30)
-YEAR = Size(customers=200, days=365, sweep_every=3, tidy_every=28, check_every=42)
 BAD = Wear(hooks=0.12)
 PLANTED = Size(customers=36, days=60, sweep_every=7, check_every=30, wear=BAD)
 SEEDS = range(6)
@@ -24,15 +23,6 @@ def test_three_months_of_twenty_customers_keep_every_promise() -> None:
     assert outcome.broken is None
     assert outcome.counts["invoices"] > 40
     assert outcome.counts["suspended"] > 0
-
-
-@pytest.mark.long
-def test_a_year_of_two_hundred_customers_keeps_every_promise() -> None:
-    outcome = live(0, YEAR)
-
-    assert outcome.broken is None
-    assert outcome.counts["invoices"] > 1500
-    assert outcome.counts["suspended"] > 100
 
 
 @pytest.mark.long

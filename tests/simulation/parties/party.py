@@ -158,8 +158,8 @@ class Party(ABC):
         return False
 
     def reconnect(self, house: House) -> None:
-        """The account's owner gives us access again."""
-        raise NotImplementedError
+        """The account's owner gives us access again, where there is any that can be lost."""
+        raise LookupError(f"nobody has to connect {self.provider} again")
 
     @abstractmethod
     def pay_by_number(self, number: str) -> Iterator[str]: ...
